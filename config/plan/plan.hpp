@@ -1,0 +1,230 @@
+// The Plan: what the daemon is to do, typed, with every default applied and every reference checked. It is made
+// by `config` from text and read by everything else; nothing in it is a string that still has to be understood.
+// Field names are the keys of the file, so that a reader of one finds the other; docs/configuration.md has their
+// meaning.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "config/plan/cron.hpp"
+#include "config/plan/units.hpp"
+#include "config/plan/zone.hpp"
+
+namespace plimsoll {
+
+/// How a process is asked to end: `signal`, then SIGKILL when `grace` is over.
+struct StopPolicy {
+  int signal = 15;
+  Duration grace{};
+  friend bool operator==(const StopPolicy&, const StopPolicy&) = default;
+};
+
+enum class MemoryMetric { rss };
+enum class MemoryScope { process, tree };
+
+/// Room above the hard line in which a gentle rung may still end the process by itself.
+using Slack = std::variant<Share, Bytes>;
+
+struct MemoryPolicy {
+  MemoryMetric metric = MemoryMetric::rss;
+  MemoryScope of = MemoryScope::process;
+  std::optional<Bytes> soft;
+  Duration for_{30'000};  ///< the key `for`: how long the soft line must be crossed without a break
+  std::optional<Bytes> hard;
+  Slack slack = Share{0.10};
+  Duration interval{1'000};     ///< the slowest sampling
+  Bytes growth{1'000'000'000};  ///< assumed growth in bytes per second: what the promised overshoot is made of
+  friend bool operator==(const MemoryPolicy&, const MemoryPolicy&) = default;
+};
+
+/// What a remedy must achieve before it counts as `worked`.
+struct Expect {
+  std::optional<Bytes> below;      ///< default: the soft line; none if there is none
+  std::optional<Duration> within;  ///< default: by rung, see docs/configuration.md
+  bool successor = true;           ///< false: the app connects lazily, no successor is waited for
+  friend bool operator==(const Expect&, const Expect&) = default;
+};
+
+enum class RungKind { log, hook, reconnect, end, kill, worker, restart, wait };
+
+struct Rung {
+  RungKind kind = RungKind::log;
+  std::string hook;                 ///< RungKind::hook only
+  Duration duration{};              ///< RungKind::wait only
+  std::optional<Expect> expect;     ///< in place of the rule's
+  std::optional<Duration> timeout;  ///< in place of the hook's
+  friend bool operator==(const Rung&, const Rung&) = default;
+};
+using Ladder = std::vector<Rung>;
+
+/// A header's value: the text, or the name of an environment variable (the service's, then the daemon's), so that
+/// a secret need not be written into the file.
+struct HeaderValue {
+  std::string text;
+  bool from_environment = false;
+  friend bool operator==(const HeaderValue&, const HeaderValue&) = default;
+};
+
+struct HttpHook {
+  std::string method = "POST";
+  std::string host;  ///< an IP literal or "localhost"; empty when `unix_path` is set
+  std::string port;
+  std::string unix_path;  ///< placeholders allowed
+  std::string path;       ///< placeholders allowed; begins with '/'
+  std::map<std::string, HeaderValue> headers;
+  friend bool operator==(const HttpHook&, const HttpHook&) = default;
+};
+struct SignalHook {
+  int signal = 0;
+  friend bool operator==(const SignalHook&, const SignalHook&) = default;
+};
+struct ExecHook {
+  std::vector<std::string> argv;  ///< placeholders allowed
+  friend bool operator==(const ExecHook&, const ExecHook&) = default;
+};
+
+enum class HookTarget { owner, service };
+
+struct Hook {
+  std::string name;
+  std::variant<HttpHook, SignalHook, ExecHook> how;
+  HookTarget to = HookTarget::owner;
+  Duration timeout{15'000};
+  friend bool operator==(const Hook&, const Hook&) = default;
+};
+
+enum class OwnerKind { worker, service };
+
+/// What "reconnect" means for an engine: a hook, ending it (its app heals itself), or replacing its worker.
+struct Reconnect {
+  enum class How { hook, end, worker } how = How::hook;
+  std::string hook;
+  friend bool operator==(const Reconnect&, const Reconnect&) = default;
+};
+
+struct OrphanPolicy {
+  std::optional<Duration> after;  ///< default: by how its owner ended (docs/verdicts.md, 4)
+  Duration grace{2'000};
+  friend bool operator==(const OrphanPolicy&, const OrphanPolicy&) = default;
+};
+
+struct EngineRule {
+  std::string name;
+  std::string preset;              ///< empty: none
+  std::vector<std::string> match;  ///< globs, see daemon/core/matching.hpp
+  OwnerKind owner = OwnerKind::worker;
+  Duration settle{1'000};
+  MemoryPolicy memory;
+  StopPolicy stop{15, Duration{5'000}};
+  std::optional<Reconnect> reconnect;
+  Expect expect;
+  Ladder on_soft;
+  Ladder on_hard;
+  Ladder on_lost;
+  OrphanPolicy orphan;
+  friend bool operator==(const EngineRule&, const EngineRule&) = default;
+};
+
+enum class CycleAct { reconnect, restart };
+
+struct OnlyIf {
+  std::string engine;  ///< a rule of the same service
+  Bytes over;
+  friend bool operator==(const OnlyIf&, const OnlyIf&) = default;
+};
+
+struct Cycle {
+  CycleAct act = CycleAct::reconnect;     ///< the key `do`
+  std::variant<Duration, Cron> when;      ///< the keys `every` and `cron`
+  std::shared_ptr<const ZoneRules> zone;  ///< never null
+  Share jitter;
+  std::optional<Window> between;
+  std::optional<OnlyIf> only_if;
+  /// By value, the zone's rules included.
+  friend bool operator==(const Cycle& a, const Cycle& b) {
+    return a.act == b.act && a.when == b.when && *a.zone == *b.zone && a.jitter == b.jitter && a.between == b.between &&
+           a.only_if == b.only_if;
+  }
+};
+
+enum class RestartPolicy { always, on_failure, never };
+
+struct Backoff {
+  Duration first{1'000};
+  double factor = 2.0;
+  Duration max{60'000};
+  Duration forgive{60'000};  ///< a run that lived this long starts the series anew
+  friend bool operator==(const Backoff&, const Backoff&) = default;
+};
+
+struct GiveUp {
+  int after = 0;
+  Duration within{};
+  friend bool operator==(const GiveUp&, const GiveUp&) = default;
+};
+
+struct Budget {
+  int acts = 6;
+  Duration per{3'600'000};
+  friend bool operator==(const Budget&, const Budget&) = default;
+};
+
+enum class LeftoverPolicy { hold, end };
+
+struct Service {
+  std::string name;
+  std::vector<std::string> command;
+  std::string working_directory;                                  ///< empty: the daemon's
+  std::map<std::string, std::optional<std::string>> environment;  ///< nothing: unset it
+  std::vector<std::string> required;  ///< the key `requires` (a word of the language): names of services
+  RestartPolicy restart = RestartPolicy::on_failure;
+  Backoff backoff;
+  std::optional<GiveUp> give_up;
+  bool essential = false;
+  StopPolicy stop{15, Duration{30'000}};
+  MemoryPolicy memory;
+  Ladder on_soft;
+  Ladder on_hard;
+  Budget budget;
+  Duration cool_down{300'000};
+  Duration heal{90'000};
+  LeftoverPolicy leftovers = LeftoverPolicy::hold;
+  std::map<std::string, Hook> hooks;
+  std::vector<EngineRule> engines;
+  std::vector<Cycle> cycles;
+  friend bool operator==(const Service&, const Service&) = default;
+};
+
+enum class Mode { act, observe };
+
+struct Daemon {
+  std::string name = "main";
+  std::string socket;  ///< empty: by the rule of docs/configuration.md ($PLIMSOLL_SOCKET, /run/plimsoll, /tmp)
+  std::vector<std::string> operators;
+  std::vector<std::string> observers;
+  Mode mode = Mode::act;
+  Duration stop_within{80'000};
+  std::optional<Duration> census;  ///< default: 250ms while there are engine rules, else 1s
+  friend bool operator==(const Daemon&, const Daemon&) = default;
+};
+
+struct Plan {
+  Daemon daemon;
+  std::vector<Service> services;  ///< each after all that it requires
+  /// `plimsolld -- CMD`: stdio inherited, signals forwarded, no session of its own, the command's exit code is ours.
+  bool entrypoint = false;
+  friend bool operator==(const Plan&, const Plan&) = default;
+};
+
+/// The service of that name, or null.
+const Service* find_service(const Plan& plan, std::string_view name);
+
+/// The rule's name as the file spells it: "reconnect", "hook:drain", "wait:30s".
+std::string to_text(const Rung& rung);
+
+}  // namespace plimsoll

@@ -1,0 +1,177 @@
+#include <algorithm>
+#include <set>
+
+#include "config/tables.hpp"
+
+namespace plimsoll::config {
+namespace {
+
+void read_environment(Reader& parent, Service& into) {
+  std::optional<Reader> table = parent.table("environment");
+  if (!table) return;
+  for (const Member& variable : table->written().members) {
+    const bool nameable =
+        !variable.key.empty() && variable.key.find_first_of(std::string_view{"=\0", 2}) == std::string::npos;
+    table->require(nameable, variable.key, "must have the name of an environment variable");
+    table->require(variable.key != "PLIMSOLL_RUN", variable.key, "must not be set (the daemon marks its runs with it)");
+    std::string text;
+    if (const bool* flag = std::get_if<bool>(&variable.value.is); flag != nullptr && !*flag) {
+      into.environment[variable.key] = std::nullopt;
+    } else if (const Rule broken = understand(variable.value, text)) {
+      const bool quotable = !std::holds_alternative<List>(variable.value.is) &&
+                            !std::holds_alternative<Table>(variable.value.is) &&
+                            !std::holds_alternative<std::string>(variable.value.is);
+      table->refuse(variable.key, *broken + (quotable ? " (quote it), or false to unset it" : ""));
+    } else {
+      into.environment[variable.key] = std::move(text);
+    }
+  }
+}
+
+void read_command(Reader& table, Service& into) {
+  if (table.read("command", into.command)) {
+    const bool runs = !into.command.empty() && !into.command.front().empty();
+    table.require(runs, "command", "must be a program and its arguments");
+  } else if (!table.has("command")) {
+    table.lacks("must have 'command'");
+  }
+  if (table.read("working_directory", into.working_directory)) {
+    table.require(into.working_directory.starts_with('/'), "working_directory", "must be an absolute path");
+  }
+  read_environment(table, into);
+}
+
+void read_requires(Reader& table, const std::vector<std::string>& names, Service& into) {
+  if (!table.read("requires", into.required)) return;
+  std::set<std::string_view> seen;
+  for (const std::string& name : into.required) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) {
+      table.findings().add(table.take("requires")->place,
+                           table.path_of("requires") + ": must name services of this file, not '" + name + "'");
+    } else if (!seen.insert(name).second) {
+      table.findings().add(table.take("requires")->place,
+                           table.path_of("requires") + ": must name each service once, not '" + name + "' again");
+    }
+  }
+}
+
+void read_backoff(Reader& parent, Backoff& into) {
+  std::optional<Reader> table = parent.table("backoff");
+  if (!table) return;
+  table->read("first", into.first);
+  if (table->read("factor", into.factor)) {
+    table->require(into.factor >= 1.0 && into.factor <= 1000.0, "factor", "must be 1 to 1000");
+  }
+  table->read("max", into.max);
+  const std::string_view written = table->has("max") ? "max" : "first";
+  const std::string rule = written == "max" ? "must not be below first (" + plimsoll::to_text(into.first) + ")"
+                                            : "must not be above max (" + plimsoll::to_text(into.max) + ")";
+  table->require(into.first <= into.max, written, rule);
+  table->read("forgive", into.forgive);
+  table->finish();
+}
+
+void read_give_up(Reader& parent, Service& into) {
+  std::optional<Reader> table = parent.table("give_up");
+  if (!table) return;
+  GiveUp give_up;
+  if (table->read("after", give_up.after)) table->require(give_up.after >= 1, "after", "must be at least 1");
+  if (table->read("within", give_up.within)) {
+    table->require(give_up.within > Duration{0}, "within", "must be more than 0s");
+  }
+  if (!table->has("after") || !table->has("within")) table->lacks("must have 'after' and 'within'");
+  table->finish();
+  into.give_up = give_up;
+}
+
+void read_budget(Reader& parent, Budget& into) {
+  std::optional<Reader> table = parent.table("budget");
+  if (!table) return;
+  if (table->read("acts", into.acts)) {
+    // None at all would be an observer: that is the daemon's mode.
+    table->require(into.acts >= 1 && into.acts <= 1'000'000, "acts", "must be 1 to 1000000");
+  }
+  if (table->read("per", into.per)) table->require(into.per > Duration{0}, "per", "must be more than 0s");
+  table->finish();
+}
+
+void read_policies(Reader& table, Service& into) {
+  table.read_word<RestartPolicy>(
+      "restart", into.restart,
+      {{"always", RestartPolicy::always}, {"on-failure", RestartPolicy::on_failure}, {"never", RestartPolicy::never}});
+  read_backoff(table, into.backoff);
+  read_give_up(table, into);
+  table.read("essential", into.essential);
+  read_stop(table, into.stop);
+  read_budget(table, into.budget);
+  table.read("cool_down", into.cool_down);
+  if (table.read("heal", into.heal)) table.require(into.heal > Duration{0}, "heal", "must be more than 0s");
+  table.read_word<LeftoverPolicy>("leftovers", into.leftovers,
+                                  {{"hold", LeftoverPolicy::hold}, {"end", LeftoverPolicy::end}});
+}
+
+/// Calls `read(inner reader, name)` for each table below `key`; a name that cannot be one is recorded.
+template <class Read>
+void each_named(Reader& parent, std::string_view key, const Read& read) {
+  std::optional<Reader> tables = parent.table(key);
+  if (!tables) return;
+  for (const Member& member : tables->written().members) {
+    if (!is_name(member.key)) {
+      parent.findings().add(member.place, tables->path_of(member.key) + ": " + name_rule);
+    }
+    if (const Table* inner = std::get_if<Table>(&member.value.is)) {
+      Reader reader{*inner, member.value.place, tables->path_of(member.key), parent.findings()};
+      read(reader, member.key);
+    } else {
+      tables->refuse(member.key, "must be a table");
+    }
+  }
+}
+
+void read_cycles(Reader& table, Zones& zones, Service& into) {
+  const Value* value = table.take("cycles");
+  if (value == nullptr) return;
+  const List* list = std::get_if<List>(&value->is);
+  if (list == nullptr) {
+    table.refuse("cycles", "must be a list of tables, [[" + table.path_of("cycles") + "]]");
+    return;
+  }
+  for (std::size_t i = 0; i < list->size(); ++i) {
+    const std::string path = table.path_of("cycles") + "[" + std::to_string(i) + "]";
+    if (const Table* inner = std::get_if<Table>(&(*list)[i].is)) {
+      Reader reader{*inner, (*list)[i].place, path, table.findings()};
+      into.cycles.push_back(read_cycle(reader, into, zones));
+    } else {
+      table.findings().misfit(path, (*list)[i], "must be a table");
+    }
+  }
+}
+
+}  // namespace
+
+Service read_service(Reader& table, const std::string& name, const std::vector<std::string>& names, Zones& zones) {
+  Service service;
+  service.name = name;
+  read_command(table, service);
+  read_requires(table, names, service);
+  read_policies(table, service);
+  read_memory(table, service.memory);
+  each_named(table, "hooks", [&service](Reader& inner, const std::string& hook) {
+    service.hooks.emplace(hook, read_hook(inner, hook));
+  });
+  each_named(table, "engines", [&service](Reader& inner, const std::string& engine) {
+    service.engines.push_back(read_engine(inner, engine, service));
+  });
+  const LadderPlace place{service.hooks, service.memory.soft, Expect{service.memory.soft, {}, true}, false, false};
+  service.on_soft = {Rung{RungKind::log, {}, {}, {}, {}}};
+  service.on_hard = {Rung{RungKind::restart, {}, {}, {}, {}}};
+  read_ladder(table, "on_soft", LadderCause::soft, place, service.on_soft);
+  read_ladder(table, "on_hard", LadderCause::hard, place, service.on_hard);
+  read_cycles(table, zones, service);
+  table.not_yet(
+      {"preset", "user", "group", "environment_file", "ready", "live", "kind", "engine_of", "workers", "tasks"});
+  table.finish();
+  return service;
+}
+
+}  // namespace plimsoll::config

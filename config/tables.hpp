@@ -1,0 +1,57 @@
+// One function for each table of the file. Each takes its keys from a reader, applies the defaults and records
+// what is wrong; docs/configuration.md is the same knowledge for people.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/plan/plan.hpp"
+#include "config/reader.hpp"
+#include "config/zone.hpp"
+
+namespace plimsoll::config {
+
+void read_daemon(Reader& table, Daemon& into);
+
+/// `names`: every service of the file, for `requires`.
+Service read_service(Reader& table, const std::string& name, const std::vector<std::string>& names, Zones& zones);
+
+/// `service`: with its hooks read already.
+EngineRule read_engine(Reader& table, const std::string& name, const Service& service);
+
+Hook read_hook(Reader& table, const std::string& name);
+/// Has {engine_pid} or {rule} in it, which only an engine's ladder can fill in.
+bool asks_for_engine(const Hook& hook);
+
+/// `service`: with its engines read already.
+Cycle read_cycle(Reader& table, const Service& service, Zones& zones);
+
+/// The key `memory`.
+void read_memory(Reader& parent, MemoryPolicy& into);
+/// The key `stop`.
+void read_stop(Reader& parent, StopPolicy& into);
+/// The key `expect`, on top of what `into` says; `soft` is what `below` may not exceed.
+bool read_expect(Reader& parent, Expect& into, const std::optional<Bytes>& soft);
+
+/// What the rungs of a ladder may refer to, and what they inherit.
+struct LadderPlace {
+  const std::map<std::string, Hook>& hooks;
+  std::optional<Bytes> soft;
+  Expect expect;
+  bool of_engine = false;
+  bool has_reconnect = false;
+};
+enum class LadderCause { soft, hard, lost };
+void read_ladder(Reader& table, std::string_view key, LadderCause cause, const LadderPlace& place, Ladder& into);
+
+/// "hook:NAME" → NAME; empty for anything else.
+std::string hook_named_in(std::string_view text);
+
+/// Each service after all that it requires, else in the order of the file. A loop is recorded at the `requires`
+/// of the first service on it.
+std::vector<Service> in_order_of_need(std::vector<Service> services, const std::map<std::string, Place>& requires_at,
+                                      Findings& findings);
+
+}  // namespace plimsoll::config

@@ -1,0 +1,93 @@
+#include "ctl/line.hpp"
+
+#include <unistd.h>
+
+#include <cstdlib>
+
+namespace plimsoll::ctl {
+namespace {
+
+constexpr std::chrono::seconds to_look{10};
+/// The daemon gives up on a command after 600 s and says so.
+constexpr std::chrono::seconds to_act{620};
+
+}  // namespace
+
+std::vector<std::string> candidates(const Options& options) {
+  const char* from_environment = std::getenv("PLIMSOLL_SOCKET");
+  return socket_candidates(options.socket, from_environment ? from_environment : "", options.name, ::getuid());
+}
+
+Exit exit_of(int http_status) {
+  if (http_status >= 200 && http_status < 300) return done;
+  switch (http_status) {
+    case 400:
+    case 404:
+    case 405:
+    case 413:
+    case 431: return usage;
+    case 403:
+    case 409: return refused;
+    default: return failed;
+  }
+}
+
+void Line::fail(const Failure& failure) {
+  console_.say(failure.message);
+  exit_ = failure.exit;
+}
+
+void Line::fail(const Response& response) {
+  const auto parsed = wire::answer_from_json(response.status, response.body);
+  const auto* answer = std::get_if<wire::Answer>(&parsed);
+  const std::string message = answer ? clean_lines(answer->message) : "HTTP status " + std::to_string(response.status);
+  fail(Failure{exit_of(response.status), message});
+}
+
+Client* Line::client() {
+  if (client_) return &*client_;
+  auto connected = Client::connect(candidates(options_));
+  if (auto* failure = std::get_if<Failure>(&connected)) {
+    fail(*failure);
+    return nullptr;
+  }
+  return &client_.emplace(std::move(std::get<Client>(connected)));
+}
+
+std::optional<std::string> Line::get(const std::string& target) {
+  Client* connected = client();
+  if (!connected) return std::nullopt;
+  auto got = connected->get(target, to_look);
+  if (const auto* failure = std::get_if<Failure>(&got)) {
+    fail(*failure);
+    return std::nullopt;
+  }
+  auto& response = std::get<Response>(got);
+  if (response.status == 200) return std::move(response.body);
+  fail(response);
+  return std::nullopt;
+}
+
+std::optional<Response> Line::post(const std::string& target, const std::string& body) {
+  Client* connected = client();
+  if (!connected) return std::nullopt;
+  auto got = connected->post(target, body, options_.no_wait ? to_look : to_act);
+  if (auto* response = std::get_if<Response>(&got)) return std::move(*response);
+  fail(std::get<Failure>(got));
+  return std::nullopt;
+}
+
+std::optional<std::string> Line::service() {
+  if (!options_.service.empty()) return options_.service;
+  const auto body = get("/v1/services");
+  if (!body) return std::nullopt;
+  const auto status = read(*body, wire::status_from_json);
+  if (!status) return std::nullopt;
+  if (status->services.size() == 1) return status->services.front().name;
+  std::string names;
+  for (const auto& service : status->services) names += (names.empty() ? "" : ", ") + clean(service.name);
+  fail(Failure{usage, names.empty() ? "there are no services" : "name the service; there are: " + names});
+  return std::nullopt;
+}
+
+}  // namespace plimsoll::ctl

@@ -1,0 +1,52 @@
+// A line to the daemon for one verb: whatever goes wrong on it is said on stderr and leaves its exit code here.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "ctl/verbs.hpp"
+#include "daemon/api/wire/json.hpp"
+
+namespace plimsoll::ctl {
+
+class Line {
+ public:
+  Line(const Options& options, Console& console) : options_(options), console_(console) {}
+
+  /// The body of a 200; nothing: exit() says why.
+  std::optional<std::string> get(const std::string& target);
+  /// The same, understood.
+  template <class T>
+  std::optional<T> read(const std::string& body, wire::Parsed<T> (*parse)(std::string_view)) {
+    wire::Parsed<T> parsed = parse(body);
+    if (auto* value = std::get_if<T>(&parsed)) return std::move(*value);
+    fail(Failure{failed, "the daemon's answer cannot be understood: " + std::get<std::string>(parsed)});
+    return std::nullopt;
+  }
+  /// The answer to a command, whatever its status; nothing: exit() says why.
+  std::optional<Response> post(const std::string& target, const std::string& body);
+  /// The service that is meant: the one that is named, or the only one.
+  std::optional<std::string> service();
+  /// Connected, or nullptr.
+  Client* client();
+
+  void fail(const Failure& failure);
+  /// Says the error of a refusal and keeps its exit code.
+  void fail(const Response& response);
+  [[nodiscard]] Exit exit() const { return exit_; }
+
+ private:
+  const Options& options_;
+  Console& console_;
+  std::optional<Client> client_;
+  Exit exit_ = done;
+};
+
+/// Where the daemon that is meant may listen.
+std::vector<std::string> candidates(const Options& options);
+
+/// 2xx: done; 400, 404 and their like: usage; 403, 409: refused; anything else: failed.
+Exit exit_of(int http_status);
+
+}  // namespace plimsoll::ctl

@@ -1,0 +1,21 @@
+// What an operator reads. Each function is pure: what the daemon said in, text out, lines ending in a newline.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "ctl/words.hpp"
+#include "daemon/api/wire/wire.hpp"
+
+namespace plimsoll::ctl {
+
+/// First whether all is well, and why not; then each service with its engines.
+std::string status_text(const wire::Status& status, const Look& look);
+/// The processes of a service under their parents.
+std::string tree_text(const wire::ServiceDetail& detail, const Look& look);
+/// The newest `count` interventions, newest first.
+std::string why_text(const std::vector<wire::Intervention>& ledger, std::size_t count, const Look& look);
+/// One line.
+std::string event_text(const wire::Event& event, const Look& look);
+
+}  // namespace plimsoll::ctl

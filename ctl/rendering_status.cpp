@@ -1,0 +1,173 @@
+#include <algorithm>
+
+#include "ctl/rendering.hpp"
+
+namespace plimsoll::ctl {
+namespace {
+
+using Cell = Table::Cell;
+
+Tone tone_of_state(const std::string& state) {
+  if (state == "ready" || state == "live") return Tone::good;
+  if (state == "starting" || state == "stopping" || state == "ending" || state == "gone") return Tone::warning;
+  if (state == "stopped") return Tone::faint;
+  return Tone::bad;
+}
+
+/// "188 MiB below 400 MiB": how far `rss` is from its line.
+Cell line_cell(std::uint64_t rss, const std::optional<std::uint64_t>& line) {
+  if (!line) return {"-", Tone::faint};
+  if (rss >= *line) return {size_text(rss - *line) + " over " + size_text(*line), Tone::bad};
+  const bool near = (*line - rss) < *line / 10;
+  return {size_text(*line - rss) + " below " + size_text(*line), near ? Tone::warning : Tone::plain};
+}
+
+void add_headline(std::string& out, const wire::Daemon& daemon, const Look& look) {
+  if (daemon.well) {
+    out += painted("well", Tone::good, look) + "\n";
+  } else if (daemon.not_well.size() == 1) {
+    out += painted("NOT WELL: " + clean(daemon.not_well.front()), Tone::bad, look) + "\n";
+  } else {
+    out += painted("NOT WELL:", Tone::bad, look) + "\n";
+    for (const std::string& reason : daemon.not_well) out += painted("  " + clean(reason), Tone::bad, look) + "\n";
+  }
+  if (daemon.hold) {
+    std::string text = "HELD ";
+    text += daemon.hold->until
+                ? "until " + moment_text(*daemon.hold->until) + " (" + distance_text(*daemon.hold->until, look) + ")"
+                : "until released";
+    text += daemon.hold->except_hard ? ": no interventions but at hard lines" : ": no interventions";
+    out += painted(text, Tone::bad, look) + "\n";
+  }
+  if (daemon.mode != "act")
+    out += painted("OBSERVING: interventions are recorded and withheld (mode = \"" + clean(daemon.mode) + "\")",
+                   Tone::bad, look) +
+           "\n";
+}
+
+void add_daemon(std::string& out, const wire::Daemon& daemon, const Look& look) {
+  std::string line = clean(daemon.name) + " " + clean(daemon.version) + ", pid " + std::to_string(daemon.pid) +
+                     ", up " + duration_text(daemon.uptime_seconds);
+  if (!daemon.config.empty()) line += ", " + clean(daemon.config);
+  std::string missing;
+  for (const auto& [source, answer] : daemon.sources)
+    if (answer == "no" || answer == "off") missing += (missing.empty() ? "" : ", ") + clean(source) + " " + answer;
+  if (!missing.empty()) line += "; evidence: " + missing;
+  out += painted(line, Tone::faint, look) + "\n";
+}
+
+Table services_table(const std::vector<wire::Service>& services) {
+  Table table;
+  const Tone head = Tone::faint;
+  table.add({{"SERVICE", head},
+             {"STATE", head},
+             {"PID", head},
+             {"UP", head},
+             {"RESTARTS", head},
+             {"RSS", head},
+             {"TREE", head},
+             {"SOFT LINE", head},
+             {"HARD LINE", head}});
+  for (const wire::Service& service : services) {
+    const bool runs = service.pid.has_value();
+    table.add({{clean(service.name), Tone::strong},
+               {clean(service.state), tone_of_state(service.state)},
+               {runs ? std::to_string(*service.pid) : "-"},
+               {runs ? duration_text(service.uptime_seconds) : "-"},
+               {std::to_string(service.restarts), service.restarts > 0 ? Tone::warning : Tone::plain},
+               {runs ? size_text(service.rss_bytes) : "-"},
+               {runs ? size_text(service.tree_rss_bytes) : "-"},
+               line_cell(service.rss_bytes, service.soft_bytes),
+               line_cell(service.rss_bytes, service.hard_bytes)});
+  }
+  return table;
+}
+
+std::string owner_text(const wire::Engine& engine) {
+  if (!engine.owner_pid) return clean(engine.owner);
+  return clean(engine.owner) + " " + std::to_string(*engine.owner_pid);
+}
+
+Table engines_table(const std::vector<wire::Engine>& engines) {
+  Table table;
+  const Tone head = Tone::faint;
+  table.add({{"ENGINE", head},
+             {"PID", head},
+             {"OWNER", head},
+             {"STATE", head},
+             {"RSS", head},
+             {"PEAK", head},
+             {"SOFT LINE", head},
+             {"HARD LINE", head},
+             {"AGE", head}});
+  for (const wire::Engine& engine : engines) {
+    table.add({{clean(engine.rule)},
+               {std::to_string(engine.pid)},
+               {owner_text(engine)},
+               {clean(engine.state), tone_of_state(engine.state)},
+               {size_text(engine.rss_bytes)},
+               {size_text(engine.peak_rss_bytes)},
+               line_cell(engine.rss_bytes, engine.soft_bytes),
+               line_cell(engine.rss_bytes, engine.hard_bytes),
+               {duration_text(engine.age_seconds)}});
+  }
+  return table;
+}
+
+void add_exit(std::string& out, const wire::Service& service, const Look& look) {
+  if (!service.last_exit) return;
+  const wire::Exit& exit = *service.last_exit;
+  std::string line = "  last run ended: " + clean(exit.kind);
+  if (exit.code) line += ", code " + std::to_string(*exit.code);
+  if (exit.signal) line += ", signal " + std::to_string(*exit.signal);
+  const std::string when = distance_text(exit.at, look);
+  out += line + (when.empty() ? "" : ", " + when) + "\n";
+}
+
+void add_cycle(std::string& out, const wire::Cycle& cycle, const Look& look) {
+  out += "  cycle: " + clean(cycle.act) + " " + clean(cycle.when);
+  if (cycle.next) out += ", next " + distance_text(*cycle.next, look) + " (" + moment_text(*cycle.next) + ")";
+  out += "; " + std::to_string(cycle.done) + " done, ";
+  out += painted(std::to_string(cycle.failed) + " failed", cycle.failed > 0 ? Tone::warning : Tone::plain, look);
+  if (!cycle.last.empty()) out += "; last: " + clean(cycle.last);
+  out += "\n";
+}
+
+void add_notes(std::string& out, const wire::Service& service, const Look& look) {
+  if (!service.note.empty()) out += painted("  " + clean(service.note), Tone::warning, look) + "\n";
+  add_exit(out, service, look);
+  for (const wire::Cycle& cycle : service.cycles) add_cycle(out, cycle, look);
+  if (service.budget_spent > 0) {
+    const std::string acts = std::to_string(service.budget_spent) + " of " + std::to_string(service.budget_acts);
+    const bool over = service.budget_spent >= service.budget_acts;
+    out += painted("  budget: " + acts + " acts spent", over ? Tone::bad : Tone::warning, look) + "\n";
+  }
+  if (service.hard_bytes && service.overshoot_bytes)
+    out += "  promised: at most " + size_text(*service.overshoot_bytes) + " past the hard line\n";
+  for (const wire::Engine& engine : service.engines) {
+    if (!engine.hard_bytes || !engine.overshoot_bytes) continue;
+    out += "  promised: " + clean(engine.rule) + " " + std::to_string(engine.pid) + " at most " +
+           size_text(*engine.overshoot_bytes) + " past its hard line\n";
+  }
+}
+
+}  // namespace
+
+std::string status_text(const wire::Status& status, const Look& look) {
+  std::string out;
+  add_headline(out, status.daemon, look);
+  add_daemon(out, status.daemon, look);
+  if (status.services.empty()) return out + "no services\n";
+  const std::vector<std::string> lines = services_table(status.services).lines("", look);
+  out += "\n" + lines.front() + "\n";
+  for (std::size_t i = 0; i < status.services.size(); ++i) {
+    const wire::Service& service = status.services[i];
+    out += lines[i + 1] + "\n";
+    if (!service.engines.empty())
+      for (const std::string& line : engines_table(service.engines).lines("  ", look)) out += line + "\n";
+    add_notes(out, service, look);
+  }
+  return out;
+}
+
+}  // namespace plimsoll::ctl

@@ -1,0 +1,159 @@
+#include "ctl/words.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <ctime>
+
+#include "config/plan/units.hpp"
+
+namespace plimsoll::ctl {
+namespace {
+
+const char* code_of(Tone tone) {
+  switch (tone) {
+    case Tone::plain: return "";
+    case Tone::good: return "\033[32m";
+    case Tone::warning: return "\033[33m";
+    case Tone::bad: return "\033[1;31m";
+    case Tone::faint: return "\033[2m";
+    case Tone::strong: return "\033[1m";
+  }
+  return "";
+}
+
+/// "2h 3m": the larger unit, and the smaller one if there is any of it.
+std::string two(long long large, const char* large_unit, long long small, const char* small_unit) {
+  const std::string text = std::to_string(large) + large_unit;
+  return small == 0 ? text : text + " " + std::to_string(small) + small_unit;
+}
+
+std::string local_text(const std::string& at, const char* format) {
+  const auto moment = read_moment(at);
+  if (!moment) return clean(at);
+  const std::time_t seconds = std::chrono::duration_cast<std::chrono::seconds>(
+                                  std::chrono::floor<std::chrono::seconds>(*moment).time_since_epoch())
+                                  .count();
+  std::tm local{};
+  ::localtime_r(&seconds, &local);
+  char text[64];
+  return {text, std::strftime(text, sizeof text, format, &local)};
+}
+
+}  // namespace
+
+std::string painted(std::string_view text, Tone tone, const Look& look) {
+  if (!look.colour || tone == Tone::plain || text.empty()) return std::string(text);
+  return code_of(tone) + std::string(text) + "\033[0m";
+}
+
+std::string duration_text(double seconds) {
+  if (!(seconds > 0)) return "0s";
+  if (seconds < 9.95) {
+    char text[16];
+    std::snprintf(text, sizeof text, "%.1fs", seconds);
+    return text;
+  }
+  const auto whole = static_cast<long long>(std::min(std::round(seconds), 1e15));
+  if (whole < 60) return std::to_string(whole) + "s";
+  if (whole < 3600) return two(whole / 60, "m", whole % 60, "s");
+  if (whole < 86'400) return two(whole / 3600, "h", whole % 3600 / 60, "m");
+  return two(whole / 86'400, "d", whole % 86'400 / 3600, "h");
+}
+
+std::string size_text(std::uint64_t bytes) {
+  return to_human(Bytes{bytes});
+}
+
+std::optional<std::chrono::system_clock::time_point> read_moment(std::string_view text) {
+  int year = 0, month = 0, day = 0, hour = 0, minute = 0, used = 0;
+  double second = 0;
+  const std::string copy(text.substr(0, 64));
+  if (std::sscanf(copy.c_str(), "%4d-%2d-%2dT%2d:%2d:%lfZ%n", &year, &month, &day, &hour, &minute, &second, &used) !=
+          6 ||
+      static_cast<std::size_t>(used) != text.size() || !(second >= 0 && second < 61))
+    return std::nullopt;
+  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
+                                         std::chrono::day(static_cast<unsigned>(day))};
+  if (!date.ok() || hour < 0 || hour > 23 || minute < 0 || minute > 59) return std::nullopt;
+  const auto milliseconds = std::chrono::milliseconds(static_cast<long long>(std::llround(second * 1000)));
+  return std::chrono::sys_days(date) + std::chrono::hours(hour) + std::chrono::minutes(minute) + milliseconds;
+}
+
+std::string moment_text(const std::string& at) {
+  return local_text(at, "%Y-%m-%d %H:%M:%S %Z");
+}
+
+std::string stamp_text(const std::string& at) {
+  const auto moment = read_moment(at);
+  if (!moment) return clean(at);
+  const auto part = std::chrono::duration_cast<std::chrono::milliseconds>(
+      *moment - std::chrono::floor<std::chrono::seconds>(*moment));
+  char fraction[16];
+  std::snprintf(fraction, sizeof fraction, ".%03d", static_cast<int>(part.count()));
+  return local_text(at, "%Y-%m-%d %H:%M:%S") + fraction;
+}
+
+std::string distance_text(const std::string& at, const Look& look) {
+  const auto moment = read_moment(at);
+  if (!moment) return "";
+  const double seconds = std::chrono::duration<double>(look.now - *moment).count();
+  if (std::abs(seconds) < 0.05) return "now";
+  return seconds > 0 ? duration_text(seconds) + " ago" : "in " + duration_text(-seconds);
+}
+
+std::string clean(std::string_view text) {
+  std::string out(text);
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const auto c = static_cast<unsigned char>(out[i]);
+    // U+0080 to U+009F, C2 80 to C2 9F, are control characters to a terminal too.
+    const bool control2 = c == 0xC2 && i + 1 < out.size() && static_cast<unsigned char>(out[i + 1]) < 0xA0;
+    if (control2) {
+      out.replace(i, 2, "?");
+    } else if (c < 0x20 || c == 0x7F) {
+      out[i] = '?';
+    }
+  }
+  return out;
+}
+
+std::string clean_lines(std::string_view text) {
+  std::string out;
+  while (true) {
+    const std::size_t end = text.find('\n');
+    out += clean(text.substr(0, end));
+    if (end == text.npos) return out;
+    out += '\n';
+    text.remove_prefix(end + 1);
+  }
+}
+
+std::size_t width(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+std::vector<std::string> Table::lines(std::string_view indent, const Look& look) const {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows_) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i].text));
+  }
+  std::vector<std::string> lines;
+  for (const auto& row : rows_) {
+    std::string line(indent);
+    std::size_t blanks = 0;  // kept back, so that no line ends in them
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      if (!row[i].text.empty()) {
+        line.append(blanks, ' ');
+        blanks = 0;
+        line += painted(row[i].text, row[i].tone, look);
+      }
+      blanks += widths[i] - width(row[i].text) + 2;
+    }
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+}  // namespace plimsoll::ctl

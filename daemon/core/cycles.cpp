@@ -1,0 +1,288 @@
+#include "daemon/core/cycles.hpp"
+
+#include <algorithm>
+
+#include "daemon/core/budget.hpp"
+#include "daemon/core/ladder.hpp"
+#include "daemon/core/lifecycle.hpp"
+#include "daemon/core/lineage.hpp"
+#include "daemon/core/sentences.hpp"
+
+namespace plimsoll::core {
+namespace {
+
+using namespace std::chrono_literals;
+
+bool is_up(const ServiceLife& life) { return life.state == ServiceState::ready || life.state == ServiceState::late; }
+
+const char* act_text(CycleAct act) { return act == CycleAct::reconnect ? "reconnect" : "restart"; }
+
+/// The same for the same host, service and turn; spread evenly over others (splitmix64's finaliser over an FNV-1a hash).
+double fraction(std::uint64_t seed, const std::string& service, std::uint64_t turn_number) {
+  std::uint64_t hash = 14695981039346656037ULL ^ seed ^ (turn_number * 0x9E3779B97F4A7C15ULL);
+  for (const char c : service) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+  hash = (hash ^ (hash >> 30)) * 0xBF58476D1CE4E5B9ULL;
+  hash = (hash ^ (hash >> 27)) * 0x94D049BB133111EBULL;
+  return static_cast<double>((hash ^ (hash >> 31)) >> 11) / static_cast<double>(1ULL << 53);
+}
+
+std::chrono::milliseconds jitter_of(const World& world, const std::string& service, const Cycle& cycle, std::uint64_t number, Duration period) {
+  const double share = cycle.jitter.of_one * fraction(world.machine.seed, service, number);
+  return Duration{static_cast<Duration::rep>(static_cast<double>(period.count()) * share)};
+}
+
+void next_on_grid(Turn& turn, const std::string& service, const Cycle& cycle, CycleClock& clock) {
+  const Duration every = std::get<Duration>(cycle.when);
+  const Steady ready = turn.world.services.at(service).ready_at;
+  const auto number = (turn.now.steady - ready) / every + 1;
+  clock.grid = ready + every * number;
+  clock.next_steady = clock.grid + jitter_of(turn.world, service, cycle, static_cast<std::uint64_t>(number), every);
+}
+
+void next_by_cron(Turn& turn, const std::string& service, const Cycle& cycle, CycleClock& clock) {
+  const Cron& cron = std::get<Cron>(cycle.when);
+  auto after = std::chrono::floor<std::chrono::seconds>(turn.now.wall);
+  if (clock.fired) after = std::max(after, *clock.fired);
+  const auto fire = next_fire(cron, *cycle.zone, after);
+  clock.next_wall.reset();
+  if (!fire) return;
+  clock.fired = fire;
+  const auto following = next_fire(cron, *cycle.zone, *fire);
+  const Duration period = following ? Duration{*following - *fire} : Duration{0};
+  const auto number = static_cast<std::uint64_t>(fire->time_since_epoch().count());
+  clock.next_wall = *fire + std::chrono::duration_cast<std::chrono::seconds>(jitter_of(turn.world, service, cycle, number, period));
+}
+
+void plan_next(Turn& turn, const std::string& service, const Cycle& cycle, CycleClock& clock) {
+  if (std::holds_alternative<Duration>(cycle.when)) {
+    next_on_grid(turn, service, cycle, clock);
+  } else {
+    next_by_cron(turn, service, cycle, clock);
+  }
+}
+
+bool has_come(const CycleClock& clock, Now now) {
+  return (clock.next_steady && now.steady >= *clock.next_steady) || (clock.next_wall && now.wall >= *clock.next_wall);
+}
+
+bool in_window(const Cycle& cycle, Now now) {
+  if (!cycle.between) return true;
+  const auto local = to_local(*cycle.zone, std::chrono::floor<std::chrono::seconds>(now.wall));
+  const auto of_day = local - std::chrono::floor<std::chrono::days>(local);
+  return cycle.between->contains({static_cast<int>(std::chrono::duration_cast<std::chrono::minutes>(of_day).count())});
+}
+
+Entry cycle_entry(const std::string& service, const Cycle& cycle, std::string why) {
+  Entry said = entry(EventKind::cycle, service, std::move(why));
+  said.rung = act_text(cycle.act);
+  return said;
+}
+
+/// The engines a round replaces: of every rule that has a `reconnect`, or of only_if's, each slot judged by itself.
+std::vector<ProcessId> engines_due(const World& world, const std::string& service, const Cycle& cycle) {
+  std::vector<ProcessId> due;
+  for (const auto& [id, process] : world.processes) {
+    if (!process.alive() || process.service != service || !process.engine || !process.engine->listed) continue;
+    if (process.engine->state != EngineState::live) continue;
+    const EngineRule* rule = rule_of(world, service, process.engine->rule);
+    if (rule == nullptr || (cycle.act == CycleAct::reconnect && !rule->reconnect)) continue;
+    if (cycle.only_if && (rule->name != cycle.only_if->engine || process.memory.rss <= cycle.only_if->over)) continue;
+    due.push_back(id);
+  }
+  return due;
+}
+
+void end_round(Turn& turn, const std::string& service, ServiceLife& life, bool worked, const std::string& why) {
+  const Round round = std::move(*life.round);
+  life.round.reset();
+  turn.changed = true;
+  if (round.command != 0) {
+    const std::string engines = std::to_string(round.done) + (round.done == 1 ? " engine" : " engines");
+    turn.emit(Answer{round.command, worked ? 200 : 500, worked ? "reconnected: " + engines + " replaced" : "reconnect failed after " + engines + ": " + why});
+    return;
+  }
+  if (!round.cycle || *round.cycle >= life.plan->cycles.size() || *round.cycle >= life.cycles.size()) return;
+  CycleClock& clock = life.cycles[*round.cycle];
+  const Cycle& cycle = life.plan->cycles[*round.cycle];
+  ++(worked ? clock.done : clock.failed);
+  clock.last = worked ? "done: " + why : "failed: " + why;
+  Entry said = cycle_entry(service, cycle, schedule_text(cycle) + ": " + clock.last);
+  said.outcome = worked ? Outcome::worked : Outcome::failed;
+  said.level = worked ? Level::info : Level::warning;
+  record(turn, said);
+}
+
+void begin_round(Turn& turn, const std::string& service, ServiceLife& life, std::size_t index) {
+  const Cycle& cycle = life.plan->cycles[index];
+  CycleClock& clock = life.cycles[index];
+  clock.due = false;
+  const std::vector<ProcessId> due = engines_due(turn.world, service, cycle);
+  const bool nothing = due.empty() && (cycle.act == CycleAct::reconnect || cycle.only_if);
+  if (nothing) {
+    ++clock.done;
+    clock.last = cycle.only_if ? "nothing to do: no engine over " + to_human(cycle.only_if->over) : "nothing to do: no engine";
+    Entry said = cycle_entry(service, cycle, schedule_text(cycle) + ": " + clock.last);
+    said.outcome = Outcome::skipped;
+    record(turn, said);
+    return;
+  }
+  Entry said = cycle_entry(service, cycle, schedule_text(cycle) + " is due: " + act_text(cycle.act) +
+                                               (cycle.act == CycleAct::reconnect ? " of " + std::to_string(due.size()) + " engines, one after the other" : ""));
+  said.would = withheld(turn.world, false);
+  record(turn, said);
+  if (said.would) return;
+  turn.changed = true;
+  Round round;
+  round.cycle = index;
+  round.run = life.run;
+  if (cycle.act == CycleAct::restart) {
+    round.restart = true;
+    round.deadline = turn.now.steady + life.plan->stop.grace + 10s + life.plan->heal;
+    Intervention& ledger = open_intervention(turn, service, Cause::cycle, schedule_text(cycle) + ": restart");
+    ledger.rungs.push_back({"restart", std::nullopt, turn.now.wall, turn.now.steady, {}, {}});
+    round.intervention = ledger.id;
+    life.round = std::move(round);
+    restart_run(turn, service, StopCause::cycle, Afterwards::start);
+    return;
+  }
+  round.left = due;
+  life.round = std::move(round);
+}
+
+void settle_restart_round(Turn& turn, const std::string& service, ServiceLife& life) {
+  const Round& round = *life.round;
+  const bool done = life.run > round.run && is_up(life);
+  if (!done && turn.now.steady < round.deadline) return;
+  if (Intervention* ledger = find_intervention(turn.world, round.intervention)) {
+    ledger->rungs.back().outcome = done ? Outcome::worked : Outcome::timed_out;
+    ledger->rungs.back().took = std::chrono::duration_cast<Duration>(turn.now.steady - ledger->began);
+    close_intervention(turn, round.intervention, done ? LadderEnd::worked : LadderEnd::exhausted);
+  }
+  end_round(turn, service, life, done, done ? "run " + std::to_string(life.run) + " is ready" : "the next run is not ready");
+}
+
+void end_turn(Turn& turn, Round& round) {
+  if (round.intervention != 0) close_intervention(turn, round.intervention, round.turn == Outcome::worked ? LadderEnd::worked : LadderEnd::exhausted);
+  round.intervention = 0;
+  round.at.reset();
+  round.turn.reset();
+}
+
+void next_turn(Turn& turn, const std::string& service, ServiceLife& life) {
+  Round& round = *life.round;
+  while (!round.left.empty()) {
+    const ProcessId id = round.left.front();
+    Process* engine = find_process(turn.world, id);
+    const bool due = engine != nullptr && engine->alive() && engine->engine && engine->engine->state == EngineState::live;
+    if (due) {
+      const SlotKey key = slot_of(turn.world, *engine);
+      // A ladder of its own is at work there: the turn comes after it.
+      const auto slot = turn.world.slots.find(key);
+      if (slot != turn.world.slots.end() && slot->second.ladder) return;
+      if (round.cycle) {
+        Intervention& ledger = open_intervention(turn, service, Cause::cycle, schedule_text(life.plan->cycles[*round.cycle]));
+        ledger.rule = key.rule;
+        ledger.pid = id.pid;
+        if (key.owner != nobody) ledger.owner_pid = key.owner.pid;
+        round.intervention = ledger.id;
+      }
+      round.at = key;
+      round.left.erase(round.left.begin());
+      if (begin_turn(turn, *engine, round.cycle ? std::optional{Cause::cycle} : std::nullopt, round.intervention)) return;
+      round.turn = Outcome::failed;
+      round.turn_why = "its rule has no `reconnect`";
+      return;
+    }
+    round.left.erase(round.left.begin());
+  }
+  end_round(turn, service, life, true, std::to_string(round.done) + (round.done == 1 ? " engine" : " engines") + " replaced");
+}
+
+void settle_round(Turn& turn, const std::string& service, ServiceLife& life) {
+  Round& round = *life.round;
+  if (round.restart) return settle_restart_round(turn, service, life);
+  if (!is_up(life) || life.run != round.run) {
+    end_turn(turn, round);
+    return end_round(turn, service, life, false, "the run ended meanwhile");
+  }
+  if (!round.at) return next_turn(turn, service, life);
+  if (!round.turn) return;
+  const bool worked = *round.turn == Outcome::worked;
+  const std::string why = round.turn_why;
+  end_turn(turn, round);
+  turn.changed = true;
+  if (!worked) return end_round(turn, service, life, false, why);
+  ++round.done;
+}
+
+void settle_clock(Turn& turn, const std::string& service, ServiceLife& life, std::size_t index) {
+  const Cycle& cycle = life.plan->cycles[index];
+  CycleClock& clock = life.cycles[index];
+  if (has_come(clock, turn.now)) {
+    const bool running = clock.due || (life.round && life.round->cycle == index);
+    if (running) record(turn, cycle_entry(service, cycle, schedule_text(cycle) + " is due again while its last round still runs: swallowed"));
+    clock.due = clock.due || !running;
+    plan_next(turn, service, cycle, clock);
+    turn.changed = true;
+  }
+  if (!clock.due || !in_window(cycle, turn.now) || busy(turn.world, service) || !budget_left(turn, service)) return;
+  begin_round(turn, service, life, index);
+}
+
+}  // namespace
+
+void start_cycle_clocks(Turn& turn, const std::string& service) {
+  ServiceLife& life = turn.world.services.at(service);
+  life.cycles.resize(life.plan->cycles.size());
+  for (std::size_t i = 0; i < life.cycles.size(); ++i) {
+    life.cycles[i].next_steady.reset();
+    life.cycles[i].next_wall.reset();
+    plan_next(turn, service, life.plan->cycles[i], life.cycles[i]);
+  }
+}
+
+void begin_operator_round(Turn& turn, const std::string& service, std::vector<ProcessId> engines, CommandId command) {
+  ServiceLife& life = turn.world.services.at(service);
+  Round round;
+  round.command = command;
+  round.left = std::move(engines);
+  round.run = life.run;
+  life.round = std::move(round);
+  turn.changed = true;
+}
+
+void settle_cycles(Turn& turn) {
+  for (auto& [name, life] : turn.world.services) {
+    if (life.round) settle_round(turn, name, life);
+    if (!is_up(life)) continue;
+    for (std::size_t i = 0; i < life.cycles.size() && i < life.plan->cycles.size() && is_up(life); ++i) settle_clock(turn, name, life, i);
+  }
+}
+
+Steady cycles_deadline(const World& world) {
+  Steady first = never;
+  for (const auto& [name, life] : world.services) {
+    if (life.round && life.round->restart) first = std::min(first, life.round->deadline);
+    if (!is_up(life)) continue;
+    for (const CycleClock& clock : life.cycles) {
+      if (clock.next_steady) first = std::min(first, *clock.next_steady);
+      // The wall clock may be set meanwhile: no further ahead than a minute is believed.
+      if (clock.next_wall) first = std::min(first, world.now.steady + std::clamp<Steady::duration>(*clock.next_wall - world.now.wall, 1ms, 1min));
+      if (clock.due) first = std::min(first, world.now.steady + 1s);
+    }
+  }
+  return first;
+}
+
+std::string schedule_text(const Cycle& cycle) {
+  if (const Duration* every = std::get_if<Duration>(&cycle.when)) return "every " + to_text(*every);
+  return "cron " + std::get<Cron>(cycle.when).text;
+}
+
+std::optional<WallTime> next_due(const World& world, const CycleClock& clock) {
+  if (clock.next_wall) return WallTime{*clock.next_wall};
+  if (!clock.next_steady) return std::nullopt;
+  return world.now.wall + std::chrono::duration_cast<Duration>(*clock.next_steady - world.now.steady);
+}
+
+}  // namespace plimsoll::core

@@ -1,0 +1,418 @@
+#include "daemon/core/engines.hpp"
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+
+#include "daemon/core/ladder.hpp"
+#include "daemon/core/lineage.hpp"
+#include "daemon/core/memory.hpp"
+#include "daemon/core/sentences.hpp"
+
+namespace plimsoll::core {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration reap_time{1'000};          ///< a dead engine that its app put away is reaped within this
+constexpr Duration unknown_port_after{15'000};  ///< rule 5: where no evidence can be had, everybody gets time
+
+const EngineRule* rule_for(const World& world, const Process& process) {
+  const Service* service = plan_of(world, process.service);
+  if (service == nullptr) return nullptr;
+  const auto found = std::find_if(service->engines.begin(), service->engines.end(),
+                                  [&](const EngineRule& rule) { return matches(rule, process.program); });
+  return found == service->engines.end() ? nullptr : &*found;
+}
+
+/// §2: "Never: the app process; a process with the same script as its parent; a descendant of an engine (unless that was a
+/// launcher); one whose only argument is --version."
+bool may_be_engine(const World& world, const Process& process) {
+  if (process.program.version_only || process.id == app_process(world, process.service)) return false;
+  const ServiceLife& life = world.services.at(process.service);
+  if (process.id == life.main) return false;
+  const Process* parent = find_process(world, process.parent);
+  // Before its exec a child still runs its parent's program; a worker of a pool does for ever.
+  if (parent != nullptr && !process.program.script.empty() && process.program.script == parent->program.script) return false;
+  return !below_engine(world, process);
+}
+
+std::string owner_text(const World& world, const Process& engine) {
+  const Owner owner = owner_of(world, engine);
+  return owner.service() ? "the service" : "worker " + std::to_string(owner.worker.pid);
+}
+
+/// Where it is kept since when an owner has been without an engine it once had.
+std::optional<Steady>* missing_since(World& world, const Process& engine) {
+  const Owner owner = owner_of(world, engine);
+  if (owner.service()) {
+    const auto life = world.services.find(engine.service);
+    return life == world.services.end() ? nullptr : &life->second.engine_missing_since;
+  }
+  Process* worker = find_process(world, owner.worker);
+  return worker == nullptr ? nullptr : &worker->engine_missing_since;
+}
+
+void note_missing(Turn& turn, const Process& engine) {
+  const EngineRule* rule = rule_of(turn.world, engine.service, engine.engine->rule);
+  if (!engine.engine->listed || rule == nullptr || !rule->expect.successor) return;
+  if (!engines_in(turn.world, slot_of(turn.world, engine)).empty()) return;
+  if (auto* since = missing_since(turn.world, engine)) *since = engine.death->at;
+}
+
+void list_engine(Turn& turn, Process& process) {
+  process.engine->listed = true;
+  if (auto* since = missing_since(turn.world, process)) since->reset();
+  Entry found = entry(EventKind::engine_found, process,
+                      "engine " + std::to_string(process.id.pid) + " (" + process.program.comm + ") of " + owner_text(turn.world, process));
+  record(turn, found);
+  turn.changed = true;
+}
+
+// --- Death -------------------------------------------------------------------------------------------------------------
+
+bool put_away(const Exit& exit) {
+  if (exit.kind == ExitKind::signaled) return exit.signal == SIGINT || exit.signal == SIGTERM;
+  return exit.kind == ExitKind::exited && (exit.code == 0 || exit.code == 130 || exit.code == 143);
+}
+
+std::string age_text(const Process& process) { return short_duration(process.death->at - process.born); }
+
+void say_gone(Turn& turn, Process& engine, EventKind kind, std::string why) {
+  engine.engine->judged = true;
+  note_missing(turn, engine);
+  Entry said = entry(kind, engine, std::move(why));
+  said.exit = engine.death->exit;
+  if (engine.memory.peak.count != 0) said.peak = engine.memory.peak;
+  if (engine.memory.rss.count != 0) said.rss = engine.memory.rss;
+  record(turn, said);
+  turn.changed = true;
+}
+
+std::string how(const Process& engine) {
+  return engine.death->exit ? to_sentence(*engine.death->exit) : "ended, and nobody could read how (status: unknown)";
+}
+
+void lost(Turn& turn, Process& engine, const Service& service, const EngineRule& rule) {
+  engine.engine->state = EngineState::lost;
+  std::string why = "engine " + std::to_string(engine.id.pid) + " of " + owner_text(turn.world, engine) + " is lost: " + how(engine);
+  if (!engine.death->reaped) why += ", a zombie since " + short_duration(turn.now.steady - engine.death->at);
+  if (rule.expect.successor) {
+    engine.engine->heal_deadline = engine.death->at + service.heal;
+    why += "; its app has " + to_text(service.heal) + " to replace it";
+  } else {
+    engine.engine->state = EngineState::gone;
+    why += "; its app connects again when it needs to";
+  }
+  say_gone(turn, engine, EventKind::engine_lost, why);
+}
+
+/// The verdict about a dead engine, as soon as it can be given: rules 7 and 8.
+void judge_death(Turn& turn, Process& engine) {
+  const Service* service = plan_of(turn.world, engine.service);
+  const EngineRule* rule = rule_of(turn.world, engine.service, engine.engine->rule);
+  const Owner owner = owner_of(turn.world, engine);
+  const Process* worker = find_process(turn.world, owner.worker);
+  const bool owner_lives = owner.service() || (worker != nullptr && worker->alive());
+  const bool expected = engine.asked || engine.killed || ladder_expects_end(turn.world, engine);
+  const bool over = service == nullptr || rule == nullptr || run_is_ending(turn.world, engine.service) || !owner_lives;
+  if (expected || over) {
+    engine.engine->state = EngineState::gone;
+    return say_gone(turn, engine, EventKind::engine_gone, "engine " + std::to_string(engine.id.pid) + " is gone: " + how(engine));
+  }
+  const bool in_time = engine.death->reaped && engine.death->reaped_at - engine.death->at <= reap_time;
+  const bool waited = turn.now.steady - engine.death->at >= reap_time;
+  if (!in_time && !waited) return;
+  if (!engine.engine->listed || engine.death->at - engine.born < rule->settle) {
+    engine.engine->state = EngineState::gone;
+    return say_gone(turn, engine, EventKind::engine_gone,
+                    "engine " + std::to_string(engine.id.pid) + " failed to start: " + how(engine) + " after " + age_text(engine));
+  }
+  if (in_time && (!engine.death->exit || put_away(*engine.death->exit))) {
+    engine.engine->state = EngineState::gone;
+    return say_gone(turn, engine, EventKind::engine_disconnected,
+                    "engine " + std::to_string(engine.id.pid) + " was put away by its app: " + how(engine));
+  }
+  lost(turn, engine, *service, *rule);
+}
+
+/// A lost engine: healed by a successor, given up with its owner, or handed to the ladder.
+void heal(Turn& turn, Process& engine) {
+  const Owner owner = owner_of(turn.world, engine);
+  const Process* worker = find_process(turn.world, owner.worker);
+  const bool owner_gone = !owner.service() && (worker == nullptr || !worker->alive());
+  const SlotKey key = slot_of(turn.world, engine);
+  const auto slot = turn.world.slots.find(key);
+  const bool laddered = slot != turn.world.slots.end() && slot->second.ladder && slot->second.ladder->subject == engine.id;
+  if (laddered) return;
+  if (owner_gone || run_is_ending(turn.world, engine.service)) {
+    engine.engine->state = EngineState::gone;
+    engine.engine->heal_deadline = never;
+    turn.changed = true;
+    return;
+  }
+  if (Process* next = successor_of(turn.world, engine, std::nullopt)) {
+    const Duration without = take_successor(*next, engine);
+    engine.engine->state = EngineState::gone;
+    engine.engine->heal_deadline = never;
+    record(turn, entry(EventKind::engine_found, *next,
+                       "engine " + std::to_string(next->id.pid) + " stands for the lost " + std::to_string(engine.id.pid) +
+                           "; its app healed itself, " + seconds_text(without) + " without an engine"));
+    turn.changed = true;
+    return;
+  }
+  if (turn.now.steady >= engine.engine->heal_deadline) begin_lost_ladder(turn, engine);
+}
+
+// --- Orphans -------------------------------------------------------------------------------------------------------------
+
+/// Rule 4: how long after the verdict an orphan is asked to end.
+Duration orphan_after(const World& world, const EngineRule& rule, const Process& engine, const Process& owner) {
+  if (rule.orphan.after) return *rule.orphan.after;
+  const Process* adopter = find_process(world, engine.current_parent);
+  if (adopter != nullptr && adopter->alive() && adopter->service == engine.service) return 15s;
+  const bool clean_or_unknown =
+      !owner.death->exit || (owner.death->exit->kind == ExitKind::exited && owner.death->exit->code == 0);
+  return clean_or_unknown ? 300ms : 0ms;
+}
+
+/// A verdict that rests on adoption, or on a young owner's unreadable end, waits until the engine is `settle` old.
+bool must_settle_first(const EngineRule& rule, const Process& engine, const Process& owner) {
+  const bool young_unreadable = !owner.death->exit && owner.death->at - owner.born < rule.settle;
+  return engine.provenance == Provenance::adopted || young_unreadable;
+}
+
+void declare_orphan(Turn& turn, Process& engine, const EngineRule& rule, const Process& owner) {
+  Engine& state = *engine.engine;
+  const Duration after = orphan_after(turn.world, rule, engine, owner);
+  state.state = EngineState::orphan;
+  state.phase = Engine::Phase::waiting;
+  state.deadline = turn.now.steady + after;
+  if (!state.listed) list_engine(turn, engine);
+  const std::string ended = owner.death->exit ? to_sentence(*owner.death->exit) : "ended, nobody could read how";
+  const std::string why = "engine " + std::to_string(engine.id.pid) + " is an orphan: its worker " + std::to_string(owner.id.pid) + " " + ended +
+                          ", it is asked to end " + (after == 0ms ? "at once" : "in " + to_text(after));
+  Entry said = entry(EventKind::engine_orphaned, engine, why);
+  said.level = Level::warning;
+  if (engine.memory.rss.count != 0) said.rss = engine.memory.rss;
+  record(turn, said);
+  Intervention& opened = open_intervention(turn, engine.service, Cause::orphan, why);
+  opened.rule = state.rule;
+  opened.pid = engine.id.pid;
+  opened.owner_pid = owner.id.pid;
+  if (engine.memory.rss.count != 0) opened.rss_before = engine.memory.rss;
+  state.intervention = opened.id;
+  turn.changed = true;
+}
+
+void ask_for_evidence(Turn& turn, Process& engine) {
+  LookAtEvidence look{engine.id, {}};
+  for (const ProcessId& id : live_members(turn.world, engine.service)) {
+    const Process& member = *find_process(turn.world, id);
+    const bool of_the_dead = descends_from(turn.world, member, owner_of(turn.world, engine).worker);
+    if (id != engine.id && !member.engine && !of_the_dead && !below_engine(turn.world, member)) look.members.push_back(id);
+  }
+  turn.emit(look);
+}
+
+void record_orphan_rung(Turn& turn, Process& engine, const std::string& rung, bool would) {
+  const std::string verb = rung == "kill" ? "SIGKILL to" : "asked";
+  std::string why = would ? "would end orphan " + std::to_string(engine.id.pid)
+                          : verb + " orphan " + std::to_string(engine.id.pid) + (rung == "kill" ? ", its grace is over" : " to end");
+  Entry said = entry(EventKind::rung, engine, why);
+  said.rung = rung;
+  said.would = would;
+  record(turn, said);
+  if (Intervention* ledger = find_intervention(turn.world, engine.engine->intervention)) {
+    ledger->would = would;
+    ledger->rungs.push_back({rung, std::nullopt, turn.now.wall, turn.now.steady, {}, why});
+  }
+}
+
+void move_orphan(Turn& turn, Process& engine) {
+  Engine& state = *engine.engine;
+  const EngineRule* rule = rule_of(turn.world, engine.service, state.rule);
+  if (rule == nullptr || state.phase == Engine::Phase::none || turn.now.steady < state.deadline) return;
+  switch (state.phase) {
+    case Engine::Phase::none: return;
+    case Engine::Phase::waiting:
+      if (withheld(turn.world, false)) {
+        // Said once; while it is withheld the orphan stays one, and a release finds it still due.
+        Intervention* ledger = find_intervention(turn.world, state.intervention);
+        if (ledger == nullptr || ledger->rungs.empty()) record_orphan_rung(turn, engine, "end", true);
+        state.deadline = turn.now.steady + 1s;
+        return;
+      }
+      state.phase = Engine::Phase::looking;
+      break;
+    case Engine::Phase::asked: state.phase = Engine::Phase::looking_again; break;
+    case Engine::Phase::looking:
+    case Engine::Phase::looking_again: break;
+  }
+  // The answer moves it on; if none came (the edge was out of something), it is asked for again.
+  state.deadline = turn.now.steady + 5s;
+  ask_for_evidence(turn, engine);
+}
+
+void look_for_orphan(Turn& turn, Process& process) {
+  Engine& state = *process.engine;
+  if (state.state != EngineState::live || run_is_ending(turn.world, process.service)) return;
+  const Owner owner = owner_of(turn.world, process);
+  if (owner.service()) return;
+  const Process* worker = find_process(turn.world, owner.worker);
+  const EngineRule* rule = rule_of(turn.world, process.service, state.rule);
+  if (worker == nullptr || worker->alive() || rule == nullptr) return;
+  if (must_settle_first(*rule, process, *worker) && turn.now.steady - process.born < rule->settle) return;
+  declare_orphan(turn, process, *rule, *worker);
+}
+
+bool settled(const World& world, const Process& process, Steady at) {
+  const EngineRule* rule = rule_of(world, process.service, process.engine->rule);
+  return rule != nullptr && at - process.born >= rule->settle;
+}
+
+}  // namespace
+
+void consider_as_engine(Turn& turn, Process& process) {
+  if (process.service.empty()) return;
+  const EngineRule* rule = rule_for(turn.world, process);
+  const bool engine = rule != nullptr && may_be_engine(turn.world, process);
+  if (!engine) {
+    if (process.engine && !process.engine->listed) process.engine.reset();
+    return;
+  }
+  if (process.engine && process.engine->rule == rule->name) return;
+  process.engine = Engine{};
+  process.engine->rule = rule->name;
+  process.memory.next = turn.now.steady;
+  turn.changed = true;
+}
+
+void engine_ended(Turn& turn, Process& engine) {
+  Engine& state = *engine.engine;
+  state.phase = Engine::Phase::none;
+  state.deadline = never;
+  if (state.intervention != 0) {
+    state.state = EngineState::gone;
+    if (Intervention* ledger = find_intervention(turn.world, state.intervention)) {
+      if (!ledger->rungs.empty() && !ledger->rungs.back().outcome) {
+        ledger->rungs.back().outcome = Outcome::worked;
+        ledger->rungs.back().took = std::chrono::duration_cast<Duration>(turn.now.steady - ledger->rungs.back().began);
+      }
+      ledger->rss_after = Bytes{0};
+      close_intervention(turn, state.intervention, ledger->rungs.empty() ? LadderEnd::subsided : LadderEnd::worked);
+    }
+    say_gone(turn, engine, EventKind::engine_gone, "orphan " + std::to_string(engine.id.pid) + " is gone: " + how(engine));
+    return;
+  }
+  judge_death(turn, engine);
+}
+
+void take_evidence(Turn& turn, const EvidenceLookedAt& found) {
+  Process* engine = find_process(turn.world, found.engine);
+  if (engine == nullptr || !engine->alive() || !engine->engine) return;
+  Engine& state = *engine->engine;
+  const EngineRule* rule = rule_of(turn.world, engine->service, state.rule);
+  const bool asking = state.phase == Engine::Phase::looking;
+  if (rule == nullptr || (!asking && state.phase != Engine::Phase::looking_again)) return;
+  if (found.connected) {
+    state.state = EngineState::live;
+    state.by_service = true;
+    state.phase = Engine::Phase::none;
+    state.deadline = never;
+    const std::string who = found.connected->pid == 0 ? "a process of the service" : "process " + std::to_string(found.connected->pid);
+    record(turn, entry(EventKind::engine_orphaned, *engine,
+                       "engine " + std::to_string(engine->id.pid) + " is used by " + who + " (" + found.source +
+                           "): left alone, owned by the service from now on"));
+    close_intervention(turn, state.intervention, LadderEnd::subsided);
+    state.intervention = 0;
+    turn.changed = true;
+    return;
+  }
+  const Steady first_seen_orphan = find_intervention(turn.world, state.intervention) != nullptr
+                                       ? find_intervention(turn.world, state.intervention)->began
+                                       : turn.now.steady;
+  if (asking && !found.port_known && turn.now.steady - first_seen_orphan < unknown_port_after && !rule->orphan.after) {
+    state.phase = Engine::Phase::waiting;
+    state.deadline = first_seen_orphan + unknown_port_after;
+    return;
+  }
+  if (asking) {
+    record_orphan_rung(turn, *engine, "end", false);
+    state.state = EngineState::ending;
+    state.phase = Engine::Phase::asked;
+    state.deadline = turn.now.steady + rule->orphan.grace;
+    ask_to_end(turn, *engine, rule->stop.signal, never);
+  } else {
+    record_orphan_rung(turn, *engine, "kill", false);
+    state.phase = Engine::Phase::asked;
+    state.deadline = turn.now.steady + 10s;
+    kill_now(turn, *engine);
+  }
+  turn.changed = true;
+}
+
+Process* successor_of(World& world, const Process& ended, std::optional<Steady> since) {
+  const SlotKey key = slot_of(world, ended);
+  Process* best = nullptr;
+  for (auto& [id, process] : world.processes) {
+    if (!process.alive() || !process.engine || !process.engine->listed || process.engine->stands || id == ended.id) continue;
+    if (process.service != key.service || process.engine->rule != key.rule || owner_of(world, process).worker != key.owner) continue;
+    const bool after_remedy = since && process.first_seen >= *since;
+    // Rule 10 for a lost one: after its end; or shortly before, by an app that starts the new engine first.
+    const bool after_end = ended.death && process.first_seen >= ended.death->at;
+    const bool before_end = ended.death && process.first_seen >= ended.death->at - 5s && process.first_seen > ended.first_seen + 5s;
+    if (!(after_remedy || (!since && (after_end || before_end)))) continue;
+    if (best == nullptr || process.first_seen < best->first_seen) best = &process;
+  }
+  return best;
+}
+
+Duration take_successor(Process& successor, const Process& ended) {
+  successor.engine->stands = true;
+  if (!ended.death || successor.first_seen <= ended.death->at) return Duration{0};
+  return std::chrono::duration_cast<Duration>(successor.first_seen - ended.death->at);
+}
+
+bool run_is_ending(const World& world, const std::string& service) {
+  const auto life = world.services.find(service);
+  return life == world.services.end() || life->second.state == ServiceState::stopping || life->second.state == ServiceState::stuck ||
+         life->second.main == nobody;
+}
+
+void settle_engines(Turn& turn) {
+  for (auto& [id, process] : turn.world.processes) {
+    if (!process.engine) continue;
+    if (process.alive()) {
+      if (!process.engine->listed && settled(turn.world, process, turn.now.steady)) list_engine(turn, process);
+      look_for_orphan(turn, process);
+      move_orphan(turn, process);
+    } else if (!process.engine->judged) {
+      judge_death(turn, process);
+    } else if (process.engine->state == EngineState::lost) {
+      heal(turn, process);
+    }
+  }
+}
+
+Steady engines_deadline(const World& world) {
+  Steady first = never;
+  for (const auto& [id, process] : world.processes) {
+    if (!process.engine) continue;
+    const Engine& engine = *process.engine;
+    if (process.alive()) {
+      const EngineRule* rule = rule_of(world, process.service, engine.rule);
+      if (rule != nullptr && (!engine.listed || world.now.steady - process.born < rule->settle)) {
+        first = std::min(first, process.born + rule->settle);
+      }
+      if (engine.phase != Engine::Phase::none) first = std::min(first, engine.deadline);
+    } else if (!engine.judged) {
+      first = std::min(first, process.death->at + reap_time);
+    } else if (engine.state == EngineState::lost) {
+      first = std::min(first, engine.heal_deadline);
+    }
+  }
+  return first;
+}
+
+}  // namespace plimsoll::core

@@ -1,0 +1,151 @@
+// Everything that can happen, in the past tense. The edge makes these; step() answers each of them.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "config/plan/plan.hpp"
+#include "daemon/core/ids.hpp"
+#include "daemon/core/program.hpp"
+#include "daemon/core/record.hpp"
+
+namespace plimsoll::core {
+
+/// The daemon is up: what the plan wants is started.
+struct DaemonStarted {};
+
+struct SpawnSucceeded {
+  std::string service;
+  RunNumber run = 0;
+  ProcessId main;
+};
+struct SpawnFailed {
+  std::string service;
+  RunNumber run = 0;
+  int error = 0;        ///< errno
+  std::string step;     ///< "exec", "working_directory" …
+  std::string message;  ///< of the errno
+};
+
+/// What a look at one process showed.
+struct Sighting {
+  ProcessId id;
+  ProcessId parent;         ///< as the kernel says now; `nobody` when that process is not recorded, `ourselves` below is set when it is us
+  bool ourselves = false;   ///< its parent is the daemon
+  int session = 0;
+  char state = 'R';         ///< R S D Z T t
+  CommandLine command;
+  Duration age{};           ///< since its start; 10 ms grain
+  std::string run_service;  ///< of its PLIMSOLL_RUN if that names this daemon's life; empty if unread or another's
+  RunNumber run = 0;
+};
+
+/// A census was taken. Only differences are in it: what is new, and what changed its parent, session, state or program.
+struct Looked {
+  std::vector<Sighting> fresh;
+  std::vector<Sighting> changed;
+  bool complete = true;  ///< our own children were all known: nothing of a tree hides below us
+};
+
+/// The process is dead: its pidfd is readable (all threads gone). Our own children are reaped by then.
+struct ProcessEnded {
+  ProcessId id;
+  std::optional<Exit> exit;  ///< nothing: nobody could read it (yet)
+  bool reaped = false;
+};
+/// A dead process that is not our child was reaped by its parent.
+struct ProcessReaped {
+  ProcessId id;
+  std::optional<Exit> exit;
+};
+/// How a dead process ended became known only now.
+struct ExitRead {
+  ProcessId id;
+  Exit exit;
+};
+
+struct Sample {
+  ProcessId id;
+  Bytes rss;                  ///< 0: it has no address space; verifies nothing
+  std::optional<Bytes> peak;  ///< VmHWM, when it was asked for and could be read
+  bool exact = false;         ///< by smaps_rollup
+  Bytes bound;                ///< the truth is at most this much more; 0 when `exact` or where statm is
+};
+struct MemorySampled {
+  std::vector<Sample> samples;
+};
+
+enum class HookResult { done, failed, timed_out, skipped };
+struct HookAnswered {
+  HookId hook = 0;
+  HookResult result = HookResult::failed;
+  int wrong_answers = 0;  ///< "not mine" answers before this one
+  std::string detail;     ///< "HTTP 404", "the process does not catch SIGUSR2"
+};
+
+/// Whether a live process of the run, no descendant of the dead owner, holds a connection to the engine.
+struct EvidenceLookedAt {
+  ProcessId engine;
+  std::optional<ProcessId> connected;  ///< that process; of the service in general if its pid is 0
+  bool port_known = true;              ///< false: nothing could be read, `after` is at least 15 s
+  std::string source;                  ///< "descriptors", "/proc/net/tcp", "nothing readable"
+};
+
+struct LeftoversLookedFor {
+  std::string service;
+  struct One {
+    ProcessId id;
+    std::string comm;
+    RunNumber run = 0;
+    int daemon_pid = 0;
+  };
+  std::vector<One> found;
+};
+
+/// What could be learnt about processes that outlived SIGKILL: state, wchan, freezer, tracer.
+struct StuckDescribed {
+  std::string service;
+  std::string text;
+};
+
+enum class CommandAct { start, stop, restart, reconnect, hook, hold, release };
+struct CommandGiven {
+  CommandId id = 0;
+  CommandAct act = CommandAct::start;
+  std::string service;
+  std::string hook;
+  std::string rule;
+  std::optional<int> pid;
+  std::optional<Duration> for_;
+  bool except_hard = false;
+  bool force = false;
+  bool wait = true;
+  std::string by;
+};
+
+/// A new plan was read and found good. Name and socket are the old ones.
+struct PlanReplaced {
+  std::shared_ptr<const Plan> plan;
+  std::string by;
+};
+
+/// SIGTERM or SIGINT to the daemon: stop everything, then end.
+struct StopRequested {
+  std::string why;
+};
+/// `--` mode: a signal that came to the daemon and is its command's.
+struct SignalToForward {
+  int signal = 0;
+};
+
+/// The deadline of the world, or any later instant: nothing else happened.
+struct DeadlineReached {};
+
+using Event = std::variant<DaemonStarted, SpawnSucceeded, SpawnFailed, Looked, ProcessEnded, ProcessReaped, ExitRead, MemorySampled,
+                           HookAnswered, EvidenceLookedAt, LeftoversLookedFor, StuckDescribed, CommandGiven, PlanReplaced,
+                           StopRequested, SignalToForward, DeadlineReached>;
+
+}  // namespace plimsoll::core

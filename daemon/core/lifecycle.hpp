@@ -1,0 +1,50 @@
+// The life of a service. docs/architecture.md has this table with the reasons; a test compares it with the code.
+//
+//   state     | what is true                                   | leaves by
+//   stopped   | nothing of it runs                             | wanted, what it requires is ready, no leftovers → starting
+//   starting  | its launch was asked for                       | spawned → ready; failed to spawn → backoff or failed
+//   ready     | the exec succeeded (late: not ready in time)   | asked to stop, main process ended → stopping
+//   stopping  | its processes are being ended                  | tree empty → stopped, starting, backoff or failed; 10 s after SIGKILL → stuck
+//   stuck     | something outlived SIGKILL by 10 s             | tree empty → as stopping
+//   backoff   | waits to start again                           | its deadline → starting; asked to stop → stopped
+//   failed    | gave up, or its policy is not to start again   | an operator's start
+//
+// A run ends in one way only: stopping, whoever began it, so that "the tree is empty" is asked in one place.
+#pragma once
+
+#include "daemon/core/turn.hpp"
+
+namespace plimsoll::core {
+
+void set_state(Turn& turn, const std::string& service, ServiceState state, std::string why);
+
+void take_spawn(Turn& turn, const SpawnSucceeded& spawned);
+void take_spawn_failure(Turn& turn, const SpawnFailed& failed);
+void take_leftovers(Turn& turn, const LeftoversLookedFor& looked);
+void main_ended(Turn& turn, Process& main);
+
+/// Begins to end the run that is up; `afterwards` is what follows. Nothing happens if it is ending already, but a later wish
+/// wins: what follows is replaced.
+void end_run(Turn& turn, const std::string& service, StopCause cause, Afterwards afterwards, const std::string& why);
+/// end_run() for a deliberate restart, of our own judgement or an operator's.
+void restart_run(Turn& turn, const std::string& service, StopCause cause, Afterwards afterwards);
+
+/// What follows when nothing of a run is left, or a launch failed: the next state, and the daemon's end if it was essential.
+void after_the_end(Turn& turn, const std::string& service, Afterwards afterwards);
+
+/// The daemon ends when everything is stopped: nothing is wanted any more.
+void stop_everything(Turn& turn);
+
+/// As a shell would: its code, 128 + signal, 127 not found, 126 not executable.
+int exit_code_of(const std::optional<Exit>& exit);
+/// 81 when something is stuck; an essential service's or the entrypoint's own code; 0 as asked.
+int quit_code(const World& world);
+
+/// Moves every service on: starts what is wanted and may start, escalates what stops, ends backoffs.
+void settle_services(Turn& turn);
+Steady services_deadline(const World& world);
+
+/// True once nothing of any service runs or can be ended.
+bool all_stopped(const World& world);
+
+}  // namespace plimsoll::core

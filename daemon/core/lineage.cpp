@@ -1,0 +1,241 @@
+#include "daemon/core/lineage.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "daemon/core/engines.hpp"
+
+namespace plimsoll::core {
+namespace {
+
+Duration settle_of(const World& world, const Process& engine) {
+  const EngineRule* rule = engine.engine ? rule_of(world, engine.service, engine.engine->rule) : nullptr;
+  return rule != nullptr ? rule->settle : Duration{1'000};
+}
+
+/// Non-wrappers reached from `id` through wrappers only.
+void reach_through_wrappers(const World& world, ProcessId id, std::vector<ProcessId>& found) {
+  for (const auto& [child_id, child] : world.processes) {
+    if (!child.alive() || child.parent != id) continue;
+    if (child.program.wrapper) {
+      reach_through_wrappers(world, child_id, found);
+    } else {
+      found.push_back(child_id);
+    }
+  }
+}
+
+// --- Rule 3: adopted -------------------------------------------------------------------------------------------------
+
+/// The owner that a child of `member` would have: itself, or what is found above wrappers and launchers.
+std::optional<ProcessId> owner_below(const World& world, const Process& member, const Process& newcomer) {
+  const Process* at = &member;
+  while (at->program.wrapper || is_launcher(world, *at, newcomer)) {
+    at = find_process(world, at->parent);
+    if (at == nullptr) return std::nullopt;
+  }
+  return at->id;
+}
+
+/// "It is given to the owner on which all members agree that died since the last look, in whose session it stands and whose life
+/// contains its start."
+std::optional<ProcessId> agreed_owner(const World& world, const Process& newcomer) {
+  std::optional<ProcessId> agreed;
+  for (const auto& [id, member] : world.processes) {
+    if (member.alive() || member.service.empty() || member.death->at < world.last_look) continue;
+    if (member.session != newcomer.session || newcomer.born < member.born || member.death->at < newcomer.born) continue;
+    if (member.engine && !is_launcher(world, member, newcomer)) continue;
+    const auto owner = owner_below(world, member, newcomer);
+    if (!owner || (agreed && *agreed != *owner)) return std::nullopt;
+    agreed = owner;
+  }
+  return agreed;
+}
+
+const Process* member_in_session(const World& world, int session) {
+  for (const auto& [id, member] : world.processes) {
+    if (member.session == session && !member.service.empty()) return &member;
+  }
+  return nullptr;
+}
+
+/// Finds a place for what was first seen below us, or below a member that adopts.
+void place_adopted(Turn& turn, Process& newcomer, const Sighting& sighting) {
+  newcomer.provenance = Provenance::adopted;
+  newcomer.parent = nobody;
+  if (const auto owner = agreed_owner(turn.world, newcomer)) {
+    const Process& parent = *find_process(turn.world, *owner);
+    newcomer.parent = *owner;
+    newcomer.service = parent.service;
+    newcomer.run = parent.run;
+    return;
+  }
+  if (const Process* member = member_in_session(turn.world, newcomer.session)) {
+    newcomer.service = member->service;
+    newcomer.run = member->run;
+    return;
+  }
+  const auto life = turn.world.services.find(sighting.run_service);
+  if (life != turn.world.services.end() && sighting.run == life->second.run) {
+    newcomer.service = sighting.run_service;
+    newcomer.run = sighting.run;
+    return;
+  }
+  Entry said = entry(EventKind::census, newcomer,
+                     "process " + std::to_string(newcomer.id.pid) + " (" + newcomer.program.comm +
+                         ") came to us as its nearest subreaper and belongs to no service, left alone");
+  said.level = Level::warning;
+  record(turn, said);
+}
+
+/// First seen below a member that is known to adopt, though it started before a recorded child of that member died.
+bool adopted_by_member(const World& world, const Process& parent, const Process& newcomer) {
+  if (!parent.adopts) return false;
+  return std::any_of(world.processes.begin(), world.processes.end(), [&](const auto& item) {
+    const Process& child = item.second;
+    return !child.alive() && child.parent == parent.id && child.death->at >= world.look_before && newcomer.born <= child.death->at;
+  });
+}
+
+void add_process(Turn& turn, const Sighting& sighting) {
+  Process process;
+  process.id = sighting.id;
+  process.session = sighting.session;
+  process.state = sighting.state;
+  process.program = program_of(sighting.command);
+  process.first_seen = turn.now.steady;
+  process.born = turn.now.steady - sighting.age;
+  process.current_parent = sighting.ourselves ? nobody : sighting.parent;
+  Process& kept = turn.world.processes.insert_or_assign(sighting.id, std::move(process)).first->second;
+
+  const Process* parent = sighting.ourselves ? nullptr : find_process(turn.world, sighting.parent);
+  if (parent == nullptr || adopted_by_member(turn.world, *parent, kept)) {
+    const std::string below = parent != nullptr ? parent->service : std::string{};
+    const RunNumber run = parent != nullptr ? parent->run : 0;
+    place_adopted(turn, kept, sighting);
+    if (kept.service.empty() && !below.empty()) {
+      kept.service = below;
+      kept.run = run;
+    }
+  } else {
+    kept.parent = parent->id;
+    kept.service = parent->service;
+    kept.run = parent->run;
+  }
+  consider_as_engine(turn, kept);
+}
+
+void change_process(Turn& turn, const Sighting& sighting) {
+  Process* process = find_process(turn.world, sighting.id);
+  if (process == nullptr || !process->alive()) return;
+  const ProcessId parent = sighting.ourselves ? nobody : sighting.parent;
+  if (parent != process->current_parent) {
+    process->current_parent = parent;
+    if (Process* adopter = find_process(turn.world, parent); adopter != nullptr && adopter->id != process->parent) adopter->adopts = true;
+  }
+  process->session = sighting.session;
+  process->state = sighting.state;
+  Program program = program_of(sighting.command);
+  const bool another = program.comm != process->program.comm || program.names != process->program.names || program.paths != process->program.paths;
+  process->program = std::move(program);
+  if (another) consider_as_engine(turn, *process);
+}
+
+}  // namespace
+
+ProcessId app_process(const World& world, const std::string& service) {
+  const ServiceLife& life = world.services.at(service);
+  const Process* main = find_process(world, life.main);
+  if (main == nullptr || !main->program.wrapper) return life.main;
+  std::vector<ProcessId> found;
+  reach_through_wrappers(world, life.main, found);
+  return found.size() == 1 ? found.front() : life.main;
+}
+
+bool is_launcher(const World& world, const Process& ancestor, const Process& engine) {
+  if (ancestor.program.wrapper || ancestor.alive()) return false;
+  if (ancestor.death->at - ancestor.born >= settle_of(world, engine)) return false;
+  if (ancestor.death->exit) return ancestor.death->exit->kind == ExitKind::exited && ancestor.death->exit->code == 0;
+  const Process* above = find_process(world, ancestor.parent);
+  return above != nullptr && above->session != engine.session;
+}
+
+Owner owner_of(const World& world, const Process& engine) {
+  if (engine.engine && engine.engine->by_service) return {};
+  const EngineRule* rule = engine.engine ? rule_of(world, engine.service, engine.engine->rule) : nullptr;
+  if (rule != nullptr && rule->owner == OwnerKind::service) return {};
+  const Process* at = find_process(world, engine.parent);
+  while (at != nullptr && at->program.wrapper) at = find_process(world, at->parent);
+  if (at == nullptr || is_launcher(world, *at, engine)) return {};
+  return {at->id};
+}
+
+bool below_engine(const World& world, const Process& process) {
+  for (const Process* at = find_process(world, process.parent); at != nullptr; at = find_process(world, at->parent)) {
+    if (at->engine && !is_launcher(world, *at, process)) return true;
+  }
+  return false;
+}
+
+bool descends_from(const World& world, const Process& process, ProcessId ancestor) {
+  for (const Process* at = &process; at != nullptr; at = find_process(world, at->parent)) {
+    if (at->id == ancestor) return true;
+  }
+  return false;
+}
+
+SlotKey slot_of(const World& world, const Process& engine) {
+  return {engine.service, engine.engine->rule, owner_of(world, engine).worker};
+}
+
+std::vector<ProcessId> engines_in(const World& world, const SlotKey& key) {
+  std::vector<ProcessId> found;
+  for (const auto& [id, process] : world.processes) {
+    if (process.alive() && process.engine && process.engine->listed && process.service == key.service && process.engine->rule == key.rule &&
+        owner_of(world, process).worker == key.owner) {
+      found.push_back(id);
+    }
+  }
+  return found;
+}
+
+void take_in(Turn& turn, const Looked& looked) {
+  for (const Sighting& sighting : looked.changed) change_process(turn, sighting);
+  for (const Sighting& sighting : looked.fresh) {
+    if (find_process(turn.world, sighting.id) == nullptr) add_process(turn, sighting);
+  }
+  turn.world.look_before = turn.world.last_look;
+  turn.world.last_look = turn.now.steady;
+}
+
+void forget_the_dead(Turn& turn) {
+  World& world = turn.world;
+  std::set<ProcessId> needed;
+  for (const auto& [id, process] : world.processes) {
+    // A dead engine is needed until its verdict is said and, when it was lost, until it is healed.
+    const bool open_verdict = process.engine && (!process.engine->judged || process.engine->state == EngineState::lost);
+    const bool recent = process.death && process.death->at >= world.look_before;
+    if (process.alive() || open_verdict || recent || !process.death->reaped) {
+      for (const Process* at = &process; at != nullptr && needed.insert(at->id).second;) at = find_process(world, at->parent);
+    }
+  }
+  for (const auto& [key, slot] : world.slots) {
+    if (!slot.ladder) continue;
+    needed.insert({slot.ladder->subject, slot.ladder->owner, slot.ladder->owner_parent, key.owner});
+  }
+  for (const auto& [name, life] : world.services) {
+    needed.insert(life.main);
+    if (life.own.ladder) needed.insert(life.own.ladder->subject);
+    if (life.round) needed.insert(life.round->left.begin(), life.round->left.end());
+  }
+  for (auto it = world.processes.begin(); it != world.processes.end();) {
+    if (needed.contains(it->first)) {
+      ++it;
+    } else {
+      turn.emit(Forget{it->first});
+      it = world.processes.erase(it);
+    }
+  }
+}
+
+}  // namespace plimsoll::core

@@ -1,0 +1,222 @@
+#include "daemon/core/memory.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "daemon/core/ladder.hpp"
+#include "daemon/core/lineage.hpp"
+#include "daemon/core/sentences.hpp"
+
+namespace plimsoll::core {
+namespace {
+
+bool has_line(const MemoryPolicy& policy) { return policy.soft || policy.hard; }
+
+const MemoryPolicy* tree_policy(const World& world, const std::string& service) {
+  const Service* plan = plan_of(world, service);
+  return plan != nullptr && plan->memory.of == MemoryScope::tree && has_line(plan->memory) ? &plan->memory : nullptr;
+}
+
+bool is_up(const ServiceLife& life) { return life.state == ServiceState::ready || life.state == ServiceState::late; }
+
+/// Slow readings fall on a common grid, so that a thousand quiet processes are one wake-up a second.
+Steady on_grid(Steady after, std::chrono::nanoseconds interval) {
+  const auto since_epoch = after.time_since_epoch();
+  return Steady{since_epoch - since_epoch % interval + interval};
+}
+
+void plan_next(MemoryWatch& watch, const MemoryPolicy& policy, Steady now) {
+  const auto slowest = std::chrono::nanoseconds{policy.interval};
+  auto interval = slowest;
+  if (policy.hard) {
+    const Bytes line = watch.rss < *policy.hard ? *policy.hard : slack_line(policy);
+    interval = next_reading(policy, watch.rss, line, watch.worst_growth);
+  }
+  watch.fast = interval < slowest;
+  watch.next = watch.fast ? now + interval : on_grid(now, slowest);
+}
+
+void take_reading(MemoryWatch& watch, Bytes rss, std::optional<Bytes> peak, Steady now) {
+  if (watch.sampled && rss > watch.rss && now > *watch.sampled) {
+    const double seconds = std::chrono::duration<double>(now - *watch.sampled).count();
+    watch.worst_growth = std::max(watch.worst_growth, static_cast<double>(rss.count - watch.rss.count) / seconds);
+  }
+  watch.sampled = now;
+  watch.rss = rss;
+  watch.peak = std::max({watch.peak, rss, peak.value_or(Bytes{})});
+}
+
+struct Lines {
+  bool soft = false;  ///< crossed for long enough
+  bool hard = false;
+};
+
+/// What a reading means, and the state it leaves: one sample below the soft line starts its time anew.
+Lines judge(MemoryWatch& watch, const MemoryPolicy& policy, Steady now) {
+  Lines lines;
+  lines.hard = policy.hard && watch.rss >= *policy.hard;
+  if (!lines.hard) watch.hard_said = false;
+  if (policy.soft && watch.rss >= *policy.soft) {
+    if (!watch.soft_since) watch.soft_since = now;
+    lines.soft = now - *watch.soft_since >= policy.for_;
+  } else {
+    watch.soft_since.reset();
+    watch.soft_said = false;
+  }
+  return lines;
+}
+
+void say_crossed(Turn& turn, Entry said, const MemoryWatch& watch, Bytes limit) {
+  said.level = Level::warning;
+  said.limit = limit;
+  said.rss = watch.rss;
+  said.peak = watch.peak;
+  record(turn, said);
+}
+
+/// Hands a crossing of a process's or tree's line to the ladder, hard before soft.
+void act_on(Turn& turn, MemoryWatch& watch, const MemoryPolicy& policy, const Crossing& crossing, Lines lines, Entry said) {
+  const std::string who = said.why;
+  if (lines.hard) {
+    if (!std::exchange(watch.hard_said, true)) {
+      said.why = who + " crossed its hard limit: " + over_text(watch.rss, *policy.hard);
+      say_crossed(turn, said, watch, *policy.hard);
+    }
+    hard_crossed(turn, crossing);
+  } else if (lines.soft) {
+    if (!std::exchange(watch.soft_said, true)) {
+      said.why = who + " has been over its soft limit for " + to_text(policy.for_) + ": " + over_text(watch.rss, *policy.soft);
+      say_crossed(turn, said, watch, *policy.soft);
+    }
+    soft_crossed(turn, crossing);
+  }
+}
+
+void take_process(Turn& turn, const Sample& sample) {
+  Process* process = find_process(turn.world, sample.id);
+  if (process == nullptr || !process->alive()) return;
+  process->memory.asked = false;
+  const MemoryPolicy* policy = policy_of(turn.world, *process);
+  if (sample.rss.count != 0) take_reading(process->memory, sample.rss, sample.peak, turn.now.steady);
+  if (policy == nullptr) return;
+  plan_next(process->memory, *policy, turn.now.steady);
+  if (sample.rss.count == 0) return;
+
+  const Bytes at_most = sample.rss + sample.bound;
+  const auto hides = [&](const std::optional<Bytes>& line) { return line && sample.rss < *line && at_most >= *line; };
+  if (!sample.exact && (hides(policy->hard) || hides(policy->soft))) {
+    turn.emit(ReadMemory{{sample.id}, true, true});
+    return;
+  }
+  const Lines lines = judge(process->memory, *policy, turn.now.steady);
+  if (!lines.hard && !lines.soft) return;
+  const bool engine = process->engine.has_value();
+  if (engine && process->engine->state != EngineState::live && process->engine->state != EngineState::hung) return;
+  const auto life = turn.world.services.find(process->service);
+  if (life == turn.world.services.end() || !is_up(life->second)) return;
+  const Crossing crossing{process->service, engine ? process->engine->rule : std::string{}, sample.id, policy, process->memory.rss};
+  Entry said = entry(EventKind::limit_crossed, *process,
+                     (engine ? "engine " : "process ") + std::to_string(sample.id.pid));
+  act_on(turn, process->memory, *policy, crossing, lines, std::move(said));
+}
+
+Bytes tree_rss(const World& world, const std::string& service) {
+  Bytes sum;
+  for (const ProcessId& id : live_members(world, service)) sum = sum + find_process(world, id)->memory.rss;
+  return sum;
+}
+
+void take_tree(Turn& turn, const std::string& name, ServiceLife& life) {
+  const MemoryPolicy* policy = tree_policy(turn.world, name);
+  if (policy == nullptr || !life.tree.asked) return;
+  life.tree.asked = false;
+  take_reading(life.tree, tree_rss(turn.world, name), std::nullopt, turn.now.steady);
+  plan_next(life.tree, *policy, turn.now.steady);
+  const Lines lines = judge(life.tree, *policy, turn.now.steady);
+  if ((!lines.hard && !lines.soft) || !is_up(life)) return;
+  const Crossing crossing{name, {}, nobody, policy, life.tree.rss};
+  act_on(turn, life.tree, *policy, crossing, lines, entry(EventKind::limit_crossed, name, "the tree of " + name));
+}
+
+}  // namespace
+
+std::chrono::nanoseconds next_reading(const MemoryPolicy& policy, Bytes rss, Bytes line, double worst_growth) {
+  const double growth = std::max(worst_growth, static_cast<double>(policy.growth.count));
+  const double distance = line > rss ? static_cast<double>(line.count - rss.count) : 0.0;
+  const std::chrono::duration<double> half{growth > 0 ? distance / (2 * growth) : 1e9};
+  const std::chrono::duration<double> slowest{policy.interval};
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+      std::clamp(half, std::chrono::duration<double>{fastest}, std::max(slowest, std::chrono::duration<double>{fastest})));
+}
+
+Bytes overshoot(const MemoryPolicy& policy, const Machine& machine, Duration census) {
+  const std::chrono::duration<double> unseen = fastest + reaction + census;
+  return Bytes{static_cast<std::uint64_t>(std::llround(static_cast<double>(policy.growth.count) * unseen.count()))} + machine.statm_bound;
+}
+
+Bytes slack_line(const MemoryPolicy& policy) {
+  const Bytes hard = policy.hard.value_or(Bytes{});
+  if (const Bytes* size = std::get_if<Bytes>(&policy.slack)) return hard + *size;
+  const double share = std::get<Share>(policy.slack).of_one;
+  return hard + Bytes{static_cast<std::uint64_t>(std::llround(static_cast<double>(hard.count) * share))};
+}
+
+const MemoryPolicy* policy_of(const World& world, const Process& process) {
+  if (process.engine) {
+    const EngineRule* rule = rule_of(world, process.service, process.engine->rule);
+    return rule != nullptr ? &rule->memory : nullptr;
+  }
+  const Service* service = plan_of(world, process.service);
+  if (service == nullptr || service->memory.of != MemoryScope::process || !has_line(service->memory)) return nullptr;
+  return process.id == app_process(world, process.service) ? &service->memory : nullptr;
+}
+
+void watch_new(Turn& turn) {
+  for (auto& [id, process] : turn.world.processes) {
+    if (process.alive() && process.memory.next == never && policy_of(turn.world, process) != nullptr) process.memory.next = turn.now.steady;
+  }
+}
+
+void take_samples(Turn& turn, const MemorySampled& sampled) {
+  for (const Sample& sample : sampled.samples) take_process(turn, sample);
+  for (auto& [name, life] : turn.world.services) take_tree(turn, name, life);
+}
+
+void settle_memory(Turn& turn) {
+  ReadMemory plain;
+  ReadMemory with_peak;
+  with_peak.peak = true;
+  for (auto& [id, process] : turn.world.processes) {
+    if (!process.alive()) continue;
+    MemoryWatch& watch = process.memory;
+    if (turn.now.steady < watch.next) continue;
+    const MemoryPolicy* policy = policy_of(turn.world, process);
+    watch.next = policy != nullptr ? turn.now.steady + policy->interval : never;
+    if (policy == nullptr) continue;
+    watch.asked = true;
+    (watch.fast || !watch.sampled ? with_peak : plain).of.push_back(id);
+  }
+  for (auto& [name, life] : turn.world.services) {
+    const MemoryPolicy* policy = tree_policy(turn.world, name);
+    if (policy == nullptr || life.main == nobody) continue;
+    if (life.tree.next != never && turn.now.steady < life.tree.next) continue;
+    life.tree.next = turn.now.steady + policy->interval;
+    life.tree.asked = true;
+    for (const ProcessId& id : live_members(turn.world, name)) plain.of.push_back(id);
+  }
+  if (!plain.of.empty()) turn.emit(std::move(plain));
+  if (!with_peak.of.empty()) turn.emit(std::move(with_peak));
+}
+
+Steady memory_deadline(const World& world) {
+  Steady first = never;
+  for (const auto& [id, process] : world.processes) {
+    if (process.alive()) first = std::min(first, process.memory.next);
+  }
+  for (const auto& [name, life] : world.services) {
+    if (life.main != nobody && tree_policy(world, name) != nullptr) first = std::min(first, life.tree.next);
+  }
+  return first;
+}
+
+}  // namespace plimsoll::core

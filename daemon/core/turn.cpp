@@ -1,0 +1,108 @@
+#include "daemon/core/turn.hpp"
+
+#include <algorithm>
+#include <csignal>
+
+namespace plimsoll::core {
+
+const Service* plan_of(const World& world, const std::string& service) {
+  const auto found = world.services.find(service);
+  return found == world.services.end() ? nullptr : found->second.plan.get();
+}
+
+const EngineRule* rule_of(const World& world, const std::string& service, const std::string& rule) {
+  const Service* plan = rule.empty() ? nullptr : plan_of(world, service);
+  if (plan == nullptr) return nullptr;
+  const auto found = std::find_if(plan->engines.begin(), plan->engines.end(), [&](const EngineRule& one) { return one.name == rule; });
+  return found == plan->engines.end() ? nullptr : &*found;
+}
+
+Process* find_process(World& world, ProcessId id) {
+  const auto found = world.processes.find(id);
+  return found == world.processes.end() ? nullptr : &found->second;
+}
+
+const Process* find_process(const World& world, ProcessId id) {
+  const auto found = world.processes.find(id);
+  return found == world.processes.end() ? nullptr : &found->second;
+}
+
+const Process* find_pid(const World& world, int pid) {
+  for (auto it = world.processes.lower_bound({pid, 0}); it != world.processes.end() && it->first.pid == pid; ++it) {
+    if (it->second.alive()) return &it->second;
+  }
+  return nullptr;
+}
+
+std::vector<ProcessId> live_members(const World& world, const std::string& service) {
+  std::vector<ProcessId> members;
+  for (const auto& [id, process] : world.processes) {
+    if (process.alive() && process.service == service) members.push_back(id);
+  }
+  return members;
+}
+
+bool withheld(const World& world, bool hard) {
+  if (world.plan->daemon.mode == Mode::observe) return true;
+  return world.holding && !(hard && world.holding->except_hard);
+}
+
+void record(Turn& turn, Entry said) { turn.emit(Record{std::move(said)}); }
+
+Entry entry(EventKind kind, const std::string& service, std::string why) {
+  Entry said;
+  said.kind = kind;
+  said.service = service;
+  said.why = std::move(why);
+  return said;
+}
+
+Entry entry(EventKind kind, const Process& process, std::string why) {
+  Entry said = entry(kind, process.service, std::move(why));
+  said.pid = process.id.pid;
+  if (process.engine) said.rule = process.engine->rule;
+  return said;
+}
+
+Intervention& open_intervention(Turn& turn, const std::string& service, Cause cause, std::string why) {
+  constexpr std::size_t kept = 256;
+  auto& ledger = turn.world.ledger;
+  if (ledger.size() >= kept) ledger.pop_front();
+  Intervention opened;
+  opened.id = turn.world.next_intervention++;
+  opened.at = turn.now.wall;
+  opened.began = turn.now.steady;
+  opened.service = service;
+  opened.cause = cause;
+  opened.why = std::move(why);
+  return ledger.emplace_back(std::move(opened));
+}
+
+Intervention* find_intervention(World& world, InterventionId id) {
+  const auto found = std::find_if(world.ledger.rbegin(), world.ledger.rend(), [&](const Intervention& one) { return one.id == id; });
+  return found == world.ledger.rend() ? nullptr : &*found;
+}
+
+void close_intervention(Turn& turn, InterventionId id, LadderEnd end) {
+  Intervention* found = find_intervention(turn.world, id);
+  if (found == nullptr) return;
+  found->end = end;
+  found->ended = turn.now.steady;
+}
+
+void ask_to_end(Turn& turn, Process& process, int signal, Steady kill_at) {
+  turn.emit(SendSignal{process.id, signal});
+  turn.emit(SendSignal{process.id, SIGCONT});
+  process.asked = turn.now.steady;
+  process.kill_at = kill_at;
+  turn.changed = true;
+}
+
+void kill_now(Turn& turn, Process& process) {
+  turn.emit(SendSignal{process.id, SIGKILL});
+  process.killed = turn.now.steady;
+  process.kill_at = never;
+  turn.changed = true;
+}
+
+}  // namespace plimsoll::core

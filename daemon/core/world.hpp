@@ -1,0 +1,251 @@
+// Everything the daemon knows, as plain values: no pointers into it, no callbacks, no clock. A copy of a World is a
+// checkpoint. Deadlines are members of what they belong to, so none can outlive its reason; next_deadline() (step.hpp) is the
+// earliest of them.
+//
+// Processes are kept by ProcessId, the dead ones too while something still refers to them: a verdict about an engine rests on
+// who forked whom, recorded while it was true. An engine is a process that a rule matched; who owns it is read off the
+// lineage each time (lineage.hpp), never stored, so that it cannot drift from it.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "config/plan/plan.hpp"
+#include "daemon/core/event.hpp"
+#include "daemon/core/ids.hpp"
+#include "daemon/core/program.hpp"
+#include "daemon/core/record.hpp"
+
+namespace plimsoll::core {
+
+enum class ServiceState { stopped, starting, ready, late, stopping, backoff, failed, stuck };
+enum class EngineState { live, hung, orphan, ending, lost, gone };
+const char* to_text(ServiceState state);
+const char* to_text(EngineState state);
+
+/// What is known of one process's (or one tree's) memory, and when it is read next.
+struct MemoryWatch {
+  Bytes rss;
+  Bytes peak;
+  std::optional<Steady> sampled;   ///< when `rss` was read; nothing: never
+  double worst_growth = 0;         ///< bytes per second, the worst between two samples
+  Steady next = never;             ///< when it is read again
+  bool fast = false;               ///< `next` is sooner than the policy's interval: the peak is read too
+  std::optional<Steady> soft_since;  ///< every sample since then was at or above the soft line
+  bool soft_said = false;          ///< limit_crossed was recorded for this stay above the line
+  bool hard_said = false;
+  bool asked = false;              ///< a read is under way
+};
+
+/// How a process came to be recorded.
+enum class Provenance { spawned, child, adopted };
+
+struct Death {
+  Steady at{};
+  std::optional<Exit> exit;  ///< nothing: nobody could read it
+  bool reaped = false;
+  Steady reaped_at = never;
+};
+
+/// The part of a process that makes it an engine.
+struct Engine {
+  std::string rule;
+  EngineState state = EngineState::live;
+  bool listed = false;      ///< older than `settle`: it counts
+  bool by_service = false;  ///< counter-evidence gave it to the service
+  bool stands = false;      ///< it is the successor of one ended engine already
+
+  /// The end of an orphan, step by step; `deadline` belongs to the phase.
+  enum class Phase { none, waiting, looking, asked, looking_again } phase = Phase::none;
+  Steady deadline = never;
+  bool adopted_by_member = false;
+  InterventionId intervention = 0;
+
+  bool judged = false;         ///< dead, and its verdict was said
+  Steady heal_deadline = never;  ///< lost: until then it is the app's to replace it
+};
+
+struct Process {
+  ProcessId id;
+  ProcessId parent;          ///< who forked it, as recorded; after an adoption the owner it was given to, or nobody
+  ProcessId current_parent;  ///< who the kernel says, `nobody` for the daemon itself and for strangers
+  std::string service;       ///< empty: adopted, and nobody's
+  RunNumber run = 0;
+  int session = 0;
+  char state = 'R';
+  Program program;
+  Steady first_seen{};
+  Steady born{};
+  Provenance provenance = Provenance::child;
+  bool adopts = false;  ///< a recorded process was seen to move below it
+  std::optional<Death> death;
+
+  std::optional<Steady> asked;   ///< we sent it a stop signal
+  std::optional<Steady> killed;  ///< we sent it SIGKILL
+  Steady kill_at = never;        ///< its grace is over then
+
+  std::optional<Engine> engine;
+  std::optional<Steady> engine_missing_since;  ///< of a worker that had one: its last engine is gone
+  MemoryWatch memory;
+
+  [[nodiscard]] bool alive() const { return !death; }
+};
+
+/// Where engines of one rule under one owner stand; `owner` is `nobody` for the service itself.
+struct SlotKey {
+  std::string service;
+  std::string rule;
+  ProcessId owner;
+  friend auto operator<=>(const SlotKey&, const SlotKey&) = default;
+};
+
+/// A ladder at work: one intervention, the rung it is on, and what that rung waits for.
+struct Ladder {
+  enum class Phase { due, hook, ending, verifying, waiting };
+  InterventionId intervention = 0;
+  std::optional<Cause> cause;  ///< nothing: an operator's reconnect, no intervention
+  ProcessId subject;           ///< the engine (or app process) that crossed or was lost; `nobody` for a tree's line
+  std::vector<Rung> rungs;
+  std::size_t next = 0;        ///< the rung that is tried next; the one at work is next - 1
+  Phase phase = Phase::due;
+  Steady deadline = never;
+  Steady rung_began{};
+  HookId hook = 0;
+  RungKind doing = RungKind::log;  ///< what the rung at work comes to: `reconnect` is resolved to a hook, end or worker
+  Expect expect;
+  ProcessId owner;             ///< of the subject when the ladder began
+  ProcessId owner_parent;
+  RunNumber run = 0;           ///< of the service when the rung began
+  bool ended_owner = false;    ///< a rung of its own ended the owner: the ladder outlives its slot until judged
+};
+
+struct Slot {
+  std::optional<Ladder> ladder;
+  Steady cool_until = Steady::min();
+  bool exhausted = false;  ///< the last ladder ran out of rungs: not well until one works or the line is kept again
+};
+
+/// Engines replaced one slot after the other: a cycle's turn, or what an operator asked for.
+struct Round {
+  std::optional<std::size_t> cycle;  ///< index in the plan; nothing: an operator's
+  CommandId command = 0;
+  std::vector<ProcessId> left;       ///< engines still to be replaced
+  std::optional<SlotKey> at;         ///< whose turn it is
+  bool restart = false;              ///< waiting for the service's next run instead
+  RunNumber run = 0;
+  int done = 0;
+  Steady deadline = never;
+  InterventionId intervention = 0;
+  std::optional<Outcome> turn;       ///< how the turn of `at` came out
+  std::string turn_why;
+};
+
+struct CycleClock {
+  std::optional<Steady> next_steady;      ///< `every`: the grid, jitter included
+  Steady grid{};                          ///< the grid's point without jitter
+  std::optional<WallSeconds> next_wall;   ///< cron, jitter included
+  std::optional<WallSeconds> fired;       ///< the last wall instant used: nothing fires twice when the clock steps back
+  bool due = false;                       ///< waiting for its window, the budget or another round
+  std::uint64_t done = 0;
+  std::uint64_t failed = 0;
+  std::string last;
+};
+
+/// Why a run ends, which decides what follows it.
+enum class StopCause { none, operator_, main_ended, rung, cycle, reload, shutdown };
+/// What follows when the tree is empty.
+enum class Afterwards { stay_stopped, start, back_off, fail, forget };
+
+struct ServiceLife {
+  std::shared_ptr<const Service> plan;  ///< by which it lives now; a changed command holds from the next run on
+  bool retiring = false;                ///< left the plan: forgotten when stopped
+  ServiceState state = ServiceState::stopped;
+  bool wanted = false;       ///< an operator or the plan wants it up
+  RunNumber run = 0;
+  std::uint64_t restarts = 0;
+  ProcessId main;            ///< `nobody` while there is none
+  Steady since{};            ///< in this state
+  Steady ready_at{};
+  Steady deadline = never;   ///< of the state: end of backoff, of the grace, of the wait for SIGKILL to work
+
+  bool leftovers_clear = false;    ///< looked for, none left (or told to go on)
+  bool looking_for_leftovers = false;
+  bool spawning = false;
+  std::vector<LeftoversLookedFor::One> leftovers;
+  Steady leftovers_deadline = never;
+  bool leftovers_killed = false;
+
+  StopCause cause = StopCause::none;
+  Afterwards afterwards = Afterwards::stay_stopped;
+  bool killing = false;       ///< the grace is over: everything gets SIGKILL
+  bool main_asked = false;
+  bool awaiting_look = false; ///< no member lives: one more census decides whether the tree is empty
+  bool stop_pending = false;  ///< waits for what requires it to stop first
+  bool force = false;         ///< an operator said --force
+
+  bool expected_end = false;    ///< a rung of ours acted on the app process
+  bool backoff_next = false;    ///< the budget was spent: what follows is a start with backoff
+  int failures = 0;             ///< in the backoff's series
+  std::deque<Steady> restarts_at;  ///< of restarts nobody asked for, for give_up
+  std::optional<Exit> last_exit;
+  std::string note;
+  std::optional<Steady> engine_missing_since;  ///< of an engine that the service owned
+
+  std::deque<Steady> acts;       ///< spent from the budget
+  bool budget_said = false;
+  Steady cool_until = Steady::min();
+  MemoryWatch tree;              ///< memory of = "tree"
+  Slot own;                      ///< the ladder of the service's own line, and its cool-down
+  std::optional<Round> round;
+  std::vector<CycleClock> cycles;
+};
+
+/// A command whose outcome is awaited.
+struct Waiting {
+  CommandId id = 0;
+  CommandAct act = CommandAct::start;
+  std::string service;
+  RunNumber run = 0;  ///< of the service when it was given
+  HookId hook = 0;
+  Steady deadline = never;
+};
+
+struct Holding {
+  Steady until = never;
+  WallTime until_wall{};
+  bool except_hard = false;
+};
+
+/// Facts about this machine that decisions depend on; measured by the edge at start.
+struct Machine {
+  std::uint64_t seed = 0;  ///< of this host, for jitter: a fleet does not cycle all at once
+  Bytes statm_bound;  ///< how far statm can be below the truth, for a process of a few threads; 0 where it is exact
+};
+
+struct World {
+  std::shared_ptr<const Plan> plan;
+  Machine machine;
+  Steady started{};
+  std::map<std::string, ServiceLife> services;
+  std::map<ProcessId, Process> processes;
+  std::map<SlotKey, Slot> slots;
+  std::optional<Holding> holding;
+  bool stopping = false;     ///< the daemon ends when everything is stopped
+  Steady stop_deadline = never;
+  std::optional<int> exit_code;  ///< of an essential service
+  bool quit_said = false;
+  Steady last_look{};        ///< when the last census was handed in
+  Steady look_before{};      ///< and the one before it
+  Now now{};                 ///< of the last step
+  std::deque<Intervention> ledger;  ///< the last 256
+  std::vector<Waiting> waiting;
+  HookId next_hook = 1;
+  InterventionId next_intervention = 1;
+};
+
+}  // namespace plimsoll::core

@@ -1,0 +1,113 @@
+// plimsolld: the command line. Everything it decides is which of its few ways to run was asked for.
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/config.hpp"
+#include "daemon/run/daemon.hpp"
+
+namespace {
+
+constexpr int bad_usage = 64;
+constexpr int bad_config = 78;  // EX_CONFIG
+
+struct Arguments {
+  std::string config = "/etc/plimsoll/plimsoll.toml";
+  std::string check;
+  bool print_config = false;
+  bool observe = false;
+  std::vector<std::string> overrides;
+  std::vector<std::string> without;
+  std::vector<std::string> command;
+};
+
+bool switch_off(plimsoll::run::Sources& sources, const std::string& name) {
+  const std::map<std::string, bool*> known{{"exit_info", &sources.exit_info}, {"exe", &sources.exe}, {"environ", &sources.environ}, {"fds", &sources.fds}, {"ports", &sources.ports}};
+  const auto found = known.find(name);
+  if (found == known.end()) return false;
+  *found->second = false;
+  return true;
+}
+
+int report(const plimsoll::config::Loaded& loaded) {
+  for (const auto& problem : loaded.problems) std::cerr << plimsoll::config::to_text(problem) << '\n';
+  return bad_config;
+}
+
+int check(const Arguments& arguments) {
+  const auto loaded = plimsoll::config::load_file(arguments.check, arguments.overrides);
+  if (!loaded.ok()) return report(loaded);
+  std::cout << plimsoll::config::describe(loaded.plan, std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+  return 0;
+}
+
+int supervise(const Arguments& arguments) {
+  plimsoll::run::Options options;
+  for (const std::string& name : arguments.without) {
+    if (switch_off(options.sources, name)) continue;
+    std::cerr << "plimsolld: --without knows exit_info, exe, environ, fds and ports, not '" << name << "'\n";
+    return bad_usage;
+  }
+  plimsoll::config::Loaded loaded;
+  if (arguments.command.empty()) {
+    loaded = plimsoll::config::load_file(arguments.config, arguments.overrides);
+    options.config = arguments.config;
+  } else {
+    loaded.plan = plimsoll::config::entrypoint_plan(arguments.command, arguments.observe);
+  }
+  if (!loaded.ok()) return report(loaded);
+  if (arguments.observe) loaded.plan.daemon.mode = plimsoll::Mode::observe;
+  if (arguments.print_config) {
+    std::cout << plimsoll::config::to_toml(loaded.plan);
+    return 0;
+  }
+  options.overrides = arguments.overrides;
+  options.observe = arguments.observe;
+  plimsoll::run::Daemon daemon(std::make_shared<const plimsoll::Plan>(std::move(loaded.plan)), std::move(options));
+  return daemon.run();
+}
+
+/// What stands behind `--` is the command, whole: CLI11 must not look into it.
+std::vector<std::string> take_command(int& argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    if (std::string{argv[i]} != "--") continue;
+    std::vector<std::string> command(argv + i + 1, argv + argc);
+    argc = i;
+    return command;
+  }
+  return {};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Arguments arguments;
+  bool separator = false;
+  for (int i = 1; i < argc; ++i) separator = separator || std::string{argv[i]} == "--";
+  arguments.command = take_command(argc, argv);
+  CLI::App app{"Process supervisor and memory watchdog for applications with a database engine of their own.\n"
+               "`plimsolld -- CMD ARG…` supervises one command without a file."};
+  app.name("plimsolld");
+  app.add_option("--config", arguments.config, "The configuration")->capture_default_str();
+  app.add_option("--check", arguments.check, "Read that file, say what is wrong with it or when its cycles run, and end");
+  app.add_flag("--print-config", arguments.print_config, "Print the whole configuration, every default written out, and end");
+  app.add_flag("--observe", arguments.observe, "Withhold every intervention, and record what would have been done");
+  app.add_option("--set", arguments.overrides, "KEY=VALUE in place of what the file says, such as services.api.memory.hard=1GiB")->allow_extra_args(false);
+  app.add_option("--without", arguments.without, "Sources of evidence not to use: exit_info,exe,environ,fds,ports")->delimiter(',')->allow_extra_args(false);
+  app.set_version_flag("--version", "plimsolld " PLIMSOLL_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : bad_usage;
+  }
+  if (separator && arguments.command.empty()) {
+    std::cerr << "plimsolld: there is no command behind '--'\n";
+    return bad_usage;
+  }
+  return arguments.check.empty() ? supervise(arguments) : check(arguments);
+}

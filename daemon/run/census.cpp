@@ -1,0 +1,193 @@
+#include "daemon/run/census.hpp"
+
+#include <unistd.h>
+
+namespace plimsoll::run {
+namespace {
+
+/// Parents that end while their child is looked at; then the child is read again.
+constexpr int most_tries = 8;
+/// Readings of our own children until all of them are known.
+constexpr int most_rounds = 4;
+
+}  // namespace
+
+Census::Census(Members& members, sys::ProcFs proc, Sources sources, Life life)
+    : members_(members), proc_(std::move(proc)), sources_(sources), life_(std::move(life)), self_(::getpid()) {}
+
+core::Looked Census::look() {
+  core::Looked looked;
+  ++look_;
+  look_began_ = std::chrono::steady_clock::now();
+  unwatchable_ = 0;
+  trouble_.clear();
+  members_.watch_oom_counter();
+  const auto listed = proc_.list();
+  if (listed) {
+    collect_newcomers(*listed);
+    place_newcomers(looked);
+    std::erase_if(known_, [this](const auto& entry) { return entry.second.look != look_; });
+  } else {
+    trouble_ = "/proc cannot be listed: " + listed.error().message();
+  }
+  looked.complete = all_children_known(looked) && listed.has_value();
+  reread_members(looked);
+  if (unwatchable_ > 0) {
+    looked.complete = false;
+    trouble_ = std::to_string(unwatchable_) + " processes cannot be watched: " + why_unwatchable_;
+  }
+  return looked;
+}
+
+void Census::watch(core::ProcessId id, bool on) {
+  if (on) {
+    watched_.insert(id);
+  } else {
+    watched_.erase(id);
+  }
+}
+
+void Census::collect_newcomers(const std::vector<sys::Listed>& listed) {
+  for (const auto& entry : listed) {
+    const auto known = known_.find(entry.pid);
+    if (known != known_.end() && known->second.inode == entry.inode) {
+      known->second.look = look_;
+      continue;
+    }
+    if (entry.pid == self_) continue;
+    if (const auto stat = proc_.stat(entry.pid)) newcomers_[entry.pid] = Newcomer{entry.inode, *stat};
+  }
+}
+
+/// Until nothing more can be placed: each turn places at least one, or all that are left are read again a bounded number of times.
+void Census::place_newcomers(core::Looked& looked) {
+  for (bool progress = true; progress && !newcomers_.empty();) {
+    progress = false;
+    std::vector<pid_t> pids;
+    for (const auto& [pid, newcomer] : newcomers_) pids.push_back(pid);
+    for (const pid_t pid : pids) {
+      Newcomer& newcomer = newcomers_.at(pid);
+      const int tries = newcomer.tries;
+      const std::size_t before = newcomers_.size();
+      const Placed placed = place(pid, newcomer, looked);
+      progress = progress || placed != Placed::waits || newcomer.tries != tries || newcomers_.size() != before;
+      if (placed != Placed::waits) newcomers_.erase(pid);
+    }
+  }
+  newcomers_.clear();
+}
+
+Census::Placed Census::place(pid_t pid, Newcomer& newcomer, core::Looked& looked) {
+  if (const Member* member = members_.find({pid, newcomer.stat.start_time})) {
+    remember(pid, newcomer, false);
+    // Spawned by us, and seen now for the first time: the core knows of it, but not what it runs.
+    if (!told_.contains(member->id) && !member->ended) looked.changed.push_back(sight(*member, newcomer.stat));
+    return Placed::done;
+  }
+  if (members_.is_helper(pid)) {
+    remember(pid, newcomer, true);
+    return Placed::done;
+  }
+  const pid_t ppid = newcomer.stat.ppid;
+  if (ppid == self_ || members_.find_alive(ppid) != nullptr) return record(pid, newcomer, looked);
+  return place_by_parent(pid, newcomer);
+}
+
+/// Its parent is no member: then it is foreign if that one is, and else the parent is placed first.
+Census::Placed Census::place_by_parent(pid_t pid, Newcomer& newcomer) {
+  const pid_t ppid = newcomer.stat.ppid;
+  if (newcomers_.contains(ppid)) return Placed::waits;
+  const auto parent = known_.find(ppid);
+  const bool known = parent != known_.end();
+  if (ppid == 0 || (known && parent->second.foreign)) {
+    remember(pid, newcomer, true);
+    return Placed::done;
+  }
+  const Placed placed = read_again(pid, newcomer);
+  // The same parent still, so that one lives, and was forked since the listing.
+  if (placed == Placed::waits && newcomer.stat.ppid == ppid && !known) {
+    if (const auto stat = proc_.stat(ppid)) newcomers_[ppid] = Newcomer{0, *stat};
+  }
+  return placed;
+}
+
+/// Its parent may have ended meanwhile; then it has another one.
+Census::Placed Census::read_again(pid_t pid, Newcomer& newcomer) {
+  if (++newcomer.tries > most_tries) return Placed::gone;
+  const auto stat = proc_.stat(pid);
+  if (!stat) return Placed::gone;
+  newcomer.stat = *stat;
+  return Placed::waits;
+}
+
+/// Law 1: the pidfd first; then who it is and whose child, which the pidfd vouches for; then that this parent is the one recorded.
+Census::Placed Census::record(pid_t pid, Newcomer& newcomer, core::Looked& looked) {
+  auto pidfd = sys::open_pidfd(pid);
+  if (!pidfd) {
+    if (pidfd.error().value() == ESRCH) return Placed::gone;
+    ++unwatchable_;
+    why_unwatchable_ = pidfd.error().message();
+    return Placed::gone;
+  }
+  const auto stat = proc_.stat(pid);
+  if (!stat || stat->start_time != newcomer.stat.start_time) return Placed::gone;
+  const bool ours = stat->ppid == self_;
+  if (!ours && !is_recorded_parent(stat->ppid)) return read_again(pid, newcomer);
+  // A dead child of ours that nobody has seen alive is the sweep's.
+  if (ours && sys::has_ended(*pidfd)) return Placed::gone;
+  const core::ProcessId id{pid, stat->start_time};
+  if (const auto error = members_.add(id, std::move(*pidfd), false)) {
+    ++unwatchable_;
+    why_unwatchable_ = error.message();
+    return Placed::gone;
+  }
+  remember(pid, newcomer, false);
+  looked.fresh.push_back(sight(*members_.find(id), *stat));
+  return Placed::done;
+}
+
+/// Asked after a child's stat named that pid: it was the member's then if the member lives still, or is a zombie that keeps its pid.
+bool Census::is_recorded_parent(pid_t ppid) const {
+  const Member* member = members_.find_alive(ppid);
+  if (member == nullptr) return false;
+  if (!sys::has_ended(member->pidfd)) return true;
+  const auto stat = proc_.stat(ppid);
+  return stat && stat->start_time == member->id.start_time;
+}
+
+void Census::remember(pid_t pid, const Newcomer& newcomer, bool foreign) {
+  known_[pid] = Known{newcomer.inode, foreign, look_};
+}
+
+bool Census::all_children_known(core::Looked& looked) {
+  for (int round = 0; round < most_rounds; ++round) {
+    bool all = true;
+    for (const pid_t pid : own_children()) {
+      if (members_.is_helper(pid)) continue;
+      const auto stat = proc_.stat(pid);
+      if (stat && members_.find({pid, stat->start_time}) != nullptr) continue;
+      all = false;
+      if (stat) newcomers_[pid] = Newcomer{0, *stat};
+    }
+    if (all) return true;
+    place_newcomers(looked);
+    // Dead ones that nobody recorded would stand there for ever.
+    members_.on_sigchld();
+  }
+  return false;
+}
+
+std::vector<pid_t> Census::own_children() const {
+  if (auto children = proc_.children(self_)) return std::move(*children);
+  // A kernel without the children files: everybody is asked for his parent, which is slow and no proof, but all there is.
+  std::vector<pid_t> children;
+  const auto listed = proc_.list();
+  if (!listed) return children;
+  for (const auto& entry : *listed) {
+    const auto stat = proc_.stat(entry.pid);
+    if (stat && stat->ppid == self_) children.push_back(entry.pid);
+  }
+  return children;
+}
+
+}  // namespace plimsoll::run

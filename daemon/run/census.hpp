@@ -1,0 +1,106 @@
+// Who is in which tree, by the /proc walk. A look compares the listing of /proc with what is known by (pid, inode of /proc/PID), so that only
+// newcomers are opened: at a thousand processes it costs half a millisecond.
+//
+// A newcomer is ours when its parent is a recorded process that lives (checked by that one's pidfd after the parent's pid was read), or is us;
+// parents are placed before their children, and an unknown parent is looked up on the spot: a walk is no snapshot. Its pidfd is opened
+// first and its stat read after, so that what is recorded is what the pidfd holds. What is not ours is remembered and costs nothing more.
+//
+// `complete` is the part that can be relied upon: only this thread reaps our children, so no entry can leave the list of them while it is
+// read, and the kernel appends; one reading in which all of them are known therefore proves that nothing of a tree hides below us.
+// A hopper (fork, exit, fork, exit) always leaves a zombie there, or is known.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "daemon/core/event.hpp"
+#include "daemon/core/ids.hpp"
+#include "daemon/run/members.hpp"
+#include "daemon/run/run_tag.hpp"
+#include "daemon/run/sources.hpp"
+#include "daemon/sys/procfs.hpp"
+
+namespace plimsoll::run {
+
+class Census {
+ public:
+  /// New members are added to `members`, pidfd and all.
+  Census(Members& members, sys::ProcFs proc, Sources sources, Life life);
+
+  /// `fresh`: first sights, parents before children. A process may be dead already when it is told; its ProcessEnded comes after.
+  /// `changed`: parent, session, program or state (of T t D Z or none of them); a spawned main process is among them when it is seen
+  /// first, with what it runs. The young are read at each look, the others once a second or when their parent died.
+  core::Looked look();
+  /// Read at each look: an engine, whose state matters.
+  void watch(core::ProcessId id, bool on);
+  /// Why the last look could not record what it saw ("3 processes cannot be watched: Too many open files"); empty if it could.
+  [[nodiscard]] const std::string& trouble() const { return trouble_; }
+
+ private:
+  using Steady = std::chrono::steady_clock::time_point;
+  /// An entry of the listing that need not be opened again.
+  struct Known {
+    std::uint64_t inode = 0;
+    bool foreign = true;
+    std::uint64_t look = 0;  ///< in which it was last listed
+  };
+  /// A member as it was last told. Its command line stays, so that a change of state need not read it again, which can block.
+  struct Told {
+    core::ProcessId parent;
+    bool ourselves = false;
+    int session = 0;
+    char state = 'S';  ///< T t D Z, or S for all others
+    core::CommandLine command;
+    bool as_forked = false;  ///< it runs what its parent runs: an exec may come that changes nothing but argv
+    Steady read_at{};
+  };
+  struct Newcomer {
+    std::uint64_t inode = 0;
+    sys::Stat stat;
+    int tries = 0;
+  };
+  enum class Placed { done, waits, gone };
+
+  // census.cpp: who is ours
+  void collect_newcomers(const std::vector<sys::Listed>& listed);
+  void place_newcomers(core::Looked& looked);
+  Placed place(pid_t pid, Newcomer& newcomer, core::Looked& looked);
+  Placed place_by_parent(pid_t pid, Newcomer& newcomer);
+  Placed read_again(pid_t pid, Newcomer& newcomer);
+  Placed record(pid_t pid, Newcomer& newcomer, core::Looked& looked);
+  [[nodiscard]] bool is_recorded_parent(pid_t ppid) const;
+  void remember(pid_t pid, const Newcomer& newcomer, bool foreign);
+  bool all_children_known(core::Looked& looked);
+  [[nodiscard]] std::vector<pid_t> own_children() const;
+  // census_sight.cpp: what is told of a member
+  void reread_members(core::Looked& looked);
+  [[nodiscard]] bool is_due(const Member& member, const Told& told, Steady now) const;
+  void reread(const Member& member, Told& told, core::Looked& looked);
+  bool reread_program(const sys::Stat& stat, bool young, Told& told) const;
+  core::Sighting sight(const Member& member, const sys::Stat& stat);
+  void set_parent(core::Sighting& sighting, const sys::Stat& stat) const;
+  void read_tag(core::Sighting& sighting) const;
+  [[nodiscard]] core::CommandLine read_command(const sys::Stat& stat) const;
+
+  Members& members_;
+  sys::ProcFs proc_;
+  Sources sources_;
+  Life life_;
+  pid_t self_;
+  std::uint64_t look_ = 0;
+  Steady look_began_{};
+  std::unordered_map<pid_t, Known> known_;
+  std::map<core::ProcessId, Told> told_;
+  std::map<pid_t, Newcomer> newcomers_;
+  std::set<core::ProcessId> watched_;
+  int unwatchable_ = 0;
+  std::string why_unwatchable_;
+  std::string trouble_;
+};
+
+}  // namespace plimsoll::run

@@ -1,0 +1,149 @@
+// What the census tells of a member: as it was first seen, and what has changed since.
+#include <unistd.h>
+
+#include <ctime>
+
+#include "daemon/run/census.hpp"
+
+namespace plimsoll::run {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+/// A process younger than this may be on its way from fork to exec; no rule's `settle` makes it longer.
+constexpr milliseconds young_for{2'000};
+constexpr milliseconds between_readings{1'000};
+
+/// States that mean something, and one for all that come and go.
+char class_of(char state) { return state == 'T' || state == 't' || state == 'D' || state == 'Z' ? state : 'S'; }
+
+Duration age_of(std::uint64_t start_time) {
+  static const auto ticks_per_second = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
+  timespec boot{};
+  ::clock_gettime(CLOCK_BOOTTIME, &boot);
+  const auto now = static_cast<std::int64_t>(boot.tv_sec) * 1'000 + boot.tv_nsec / 1'000'000;
+  const auto start = static_cast<std::int64_t>(start_time * 1'000 / ticks_per_second);
+  return Duration{now > start ? now - start : 0};
+}
+
+}  // namespace
+
+core::Sighting Census::sight(const Member& member, const sys::Stat& stat) {
+  core::Sighting sighting;
+  sighting.id = member.id;
+  sighting.session = stat.session;
+  sighting.state = stat.state;
+  sighting.age = age_of(stat.start_time);
+  sighting.command = read_command(stat);
+  set_parent(sighting, stat);
+  if (sighting.ourselves && !member.own_child) read_tag(sighting);
+
+  Told& told = told_[member.id];
+  told.parent = sighting.parent;
+  told.ourselves = sighting.ourselves;
+  told.session = sighting.session;
+  told.state = class_of(sighting.state);
+  told.command = sighting.command;
+  told.read_at = steady_clock::now();
+  const auto parent = told_.find(sighting.parent);
+  told.as_forked = parent != told_.end() && parent->second.command.argv == told.command.argv;
+  return sighting;
+}
+
+void Census::set_parent(core::Sighting& sighting, const sys::Stat& stat) const {
+  sighting.ourselves = stat.ppid == self_;
+  sighting.parent = core::nobody;
+  if (sighting.ourselves || !is_recorded_parent(stat.ppid)) return;
+  sighting.parent = members_.find_alive(stat.ppid)->id;
+}
+
+void Census::read_tag(core::Sighting& sighting) const {
+  if (!sources_.environ) return;
+  const auto environment = proc_.environ(sighting.id.pid);
+  const auto tag = environment ? find_run_tag(*environment) : std::nullopt;
+  if (!tag || tag->life != life_) return;
+  sighting.run_service = tag->service;
+  sighting.run = tag->run;
+}
+
+core::CommandLine Census::read_command(const sys::Stat& stat) const {
+  core::CommandLine command;
+  command.comm = stat.comm;
+  if (auto argv = proc_.cmdline(stat.pid)) command.argv = std::move(*argv);
+  if (!sources_.exe) return command;
+  if (auto exe = proc_.exe(stat.pid)) command.exe = std::move(*exe);
+  if (auto cwd = proc_.cwd(stat.pid)) command.cwd = std::move(*cwd);
+  return command;
+}
+
+void Census::reread_members(core::Looked& looked) {
+  const auto now = steady_clock::now();
+  members_.for_each([&](const Member& member) {
+    if (member.ended) return;
+    const auto told = told_.find(member.id);
+    if (told != told_.end() && is_due(member, told->second, now)) reread(member, told->second, looked);
+  });
+  std::erase_if(told_, [this](const auto& entry) { return members_.find(entry.first) == nullptr; });
+  std::erase_if(watched_, [this](const auto& id) { return members_.find(id) == nullptr; });
+}
+
+bool Census::is_due(const Member& member, const Told& told, Steady now) const {
+  // What this look has told is not read twice.
+  if (told.read_at >= look_began_) return false;
+  if (now - told.read_at >= between_readings || watched_.contains(member.id)) return true;
+  if (age_of(member.id.start_time) < young_for) return true;
+  if (told.ourselves || told.parent == core::nobody) return false;
+  const Member* parent = members_.find(told.parent);
+  return parent == nullptr || parent->ended;
+}
+
+void Census::reread(const Member& member, Told& told, core::Looked& looked) {
+  const auto stat = proc_.stat(member.id.pid);
+  // What is dead by now has its own event.
+  if (!stat || stat->start_time != member.id.start_time || sys::has_ended(member.pidfd)) return;
+  told.read_at = steady_clock::now();
+  core::Sighting sighting;
+  sighting.id = member.id;
+  sighting.session = stat->session;
+  sighting.state = stat->state;
+  sighting.age = age_of(stat->start_time);
+  set_parent(sighting, *stat);
+  const bool another_program = reread_program(*stat, sighting.age < young_for, told);
+  const bool same = sighting.parent == told.parent && sighting.ourselves == told.ourselves &&
+                    sighting.session == told.session && class_of(stat->state) == told.state;
+  if (same && !another_program) return;
+  if (sighting.ourselves && !told.ourselves && !member.own_child) read_tag(sighting);
+  told.parent = sighting.parent;
+  told.ourselves = sighting.ourselves;
+  told.session = sighting.session;
+  told.state = class_of(stat->state);
+  sighting.command = told.command;
+  looked.changed.push_back(std::move(sighting));
+}
+
+/// True if it runs something else than was told. argv is read only if something else says that there was an exec, or if nothing else would.
+bool Census::reread_program(const sys::Stat& stat, bool young, Told& told) const {
+  if (stat.state == 'Z') return false;
+  bool exec = stat.comm != told.command.comm;
+  if (!exec && young) {
+    // In the middle of an exec there is no argv yet.
+    exec = told.as_forked || told.command.argv.empty();
+    if (!exec && sources_.exe) {
+      const auto exe = proc_.exe(stat.pid);
+      exec = exe && *exe != told.command.exe;
+    }
+  }
+  if (!exec) return false;
+  core::CommandLine command = read_command(stat);
+  if (command.argv.empty()) command.argv = told.command.argv;
+  const bool another = command.comm != told.command.comm || command.exe != told.command.exe ||
+                       command.argv != told.command.argv;
+  if (another) {
+    told.command = std::move(command);
+    told.as_forked = false;
+  }
+  return another;
+}
+
+}  // namespace plimsoll::run

@@ -1,0 +1,170 @@
+// What comes from outside: signals, commands over the socket, a new configuration, the service manager's watchdog.
+
+#include <time.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <csignal>
+
+#include "config/config.hpp"
+#include "daemon/core/turn.hpp"
+#include "daemon/run/daemon.hpp"
+#include "daemon/run/view.hpp"
+
+namespace plimsoll::run {
+namespace {
+
+std::optional<core::CommandAct> act_of(const std::string& act) {
+  static const std::map<std::string, core::CommandAct> acts{
+      {"start", core::CommandAct::start}, {"stop", core::CommandAct::stop},       {"restart", core::CommandAct::restart}, {"reconnect", core::CommandAct::reconnect},
+      {"hook", core::CommandAct::hook},   {"hold", core::CommandAct::hold}, {"release", core::CommandAct::release}};
+  const auto found = acts.find(act);
+  return found == acts.end() ? std::nullopt : std::optional{found->second};
+}
+
+std::string monotonic_microseconds() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return std::to_string(static_cast<long long>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1'000);
+}
+
+const char* on_off(bool on) { return on ? "yes" : "off"; }
+
+}  // namespace
+
+void Daemon::note(core::Level level, const std::string& sentence) { journal_.note(level, sentence); }
+
+/// False: another daemon has the socket, and two must not supervise the same services. A socket that cannot be had for another
+/// reason costs control only.
+bool Daemon::listen() {
+  std::string why;
+  for (const std::string& path : sys::socket_candidates(plan_->daemon.socket, plan_->daemon.name)) {
+    auto opened = sys::ListeningSocket::open(path);
+    if (opened) {
+      socket_ = std::move(*opened);
+      break;
+    }
+    why += (why.empty() ? "" : "; ") + path + ": " + opened.error().message();
+    if (opened.error().value() == EADDRINUSE && !plan_->entrypoint) {
+      note(core::Level::error, "cannot start: another daemon has " + path);
+      return false;
+    }
+  }
+  if (!socket_) {
+    note(core::Level::warning, "cannot open a control socket: " + why + "; running without control");
+    return true;
+  }
+  // Law 11: a leftover whose pipe is full could not end.
+  if (const auto left = sys::drain_fifos(Output::folder_of(socket_->path())); left && !left->empty()) out_.write(*left);
+  server_ = std::make_unique<api::Server>(loop_.context().get_executor(), socket_->release_fd(), backend(),
+                                          api::Roles{plan_->daemon.operators, plan_->daemon.observers});
+  return true;
+}
+
+void Daemon::on_signal(Signals::Caught caught) {
+  if (caught.number == SIGCHLD) return members_.on_sigchld();
+  const std::string who = signal_name(caught.number) + (caught.sender != 0 ? " from process " + std::to_string(caught.sender) : "");
+  if (plan_->entrypoint) {
+    // What the terminal sent went to our whole group, the command included.
+    if (caught.number == SIGTERM) {
+      notifier_.send("STOPPING=1");
+      dispatch(core::StopRequested{who});
+    } else if (!caught.from_kernel) {
+      dispatch(core::SignalToForward{caught.number});
+    }
+    return;
+  }
+  if (caught.number == SIGHUP) return reload(who, [](const wire::Answer&) {});
+  notifier_.send("STOPPING=1");
+  dispatch(core::StopRequested{who});
+}
+
+void Daemon::reload(const std::string& by, std::function<void(wire::Answer)> answer) {
+  if (plan_->entrypoint) return answer({409, "there is no configuration file to read again"});
+  notifier_.send("RELOADING=1\nMONOTONIC_USEC=" + monotonic_microseconds());
+  config::Loaded loaded = config::load_file(options_.config, options_.overrides);
+  if (options_.observe) loaded.plan.daemon.mode = Mode::observe;
+  std::string why;
+  for (const config::Problem& problem : loaded.problems) why += (why.empty() ? "" : "\n") + config::to_text(problem);
+  const Daemon* self = this;
+  if (why.empty() && loaded.plan.daemon.name != self->plan_->daemon.name) why = "daemon.name cannot change while the daemon runs";
+  if (why.empty() && loaded.plan.daemon.socket != plan_->daemon.socket) why = "daemon.socket cannot change while the daemon runs";
+  if (!why.empty()) {
+    core::Entry said;
+    said.kind = core::EventKind::config;
+    said.level = core::Level::error;
+    said.why = "cannot reload, the plan stays as it is: " + why;
+    perform(core::Record{said});
+    notifier_.send("READY=1");
+    return answer({422, said.why});
+  }
+  plan_ = std::make_shared<const Plan>(std::move(loaded.plan));
+  if (server_) server_->set_roles({plan_->daemon.operators, plan_->daemon.observers});
+  dispatch(core::PlanReplaced{plan_, by});
+  notifier_.send("READY=1");
+  answer({200, "reloaded"});
+}
+
+void Daemon::take_command(wire::Command command, std::string by, std::function<void(wire::Answer)> answer) {
+  if (command.act == "reload") return reload(by, std::move(answer));
+  const auto act = act_of(command.act);
+  if (!act) return answer({400, "no such act: " + command.act});
+  core::CommandGiven given;
+  given.id = next_command_++;
+  given.act = *act;
+  given.service = std::move(command.service);
+  given.hook = std::move(command.hook);
+  given.rule = std::move(command.rule);
+  if (command.pid) given.pid = static_cast<int>(*command.pid);
+  if (command.for_milliseconds) given.for_ = Duration{static_cast<Duration::rep>(*command.for_milliseconds)};
+  given.except_hard = command.except_hard;
+  given.force = command.force;
+  given.wait = command.wait;
+  given.by = std::move(by);
+  answers_.emplace(given.id, std::move(answer));
+  dispatch(std::move(given));
+}
+
+api::Backend Daemon::backend() {
+  api::Backend backend;
+  backend.status = [this] { return status(); };
+  backend.service = [this](std::string_view name) { return View(world_, members_, now()).service(name); };
+  backend.events = [this](std::uint64_t after) { return journal_.since(after); };
+  backend.ledger = [this](std::string_view service) { return View(world_, members_, now()).ledger(service); };
+  backend.command = [this](wire::Command command, std::string by, std::function<void(wire::Answer)> answer) {
+    take_command(std::move(command), std::move(by), std::move(answer));
+  };
+  return backend;
+}
+
+wire::Status Daemon::status() {
+  const View view(world_, members_, now());
+  wire::Status status;
+  status.daemon.name = plan_->daemon.name;
+  status.daemon.version = PLIMSOLL_VERSION;
+  status.daemon.pid = ::getpid();
+  status.daemon.config = options_.config;
+  status.daemon.sources = sources();
+  view.fill(status.daemon);
+  status.services = view.services();
+  return status;
+}
+
+std::map<std::string, std::string> Daemon::sources() const {
+  return {{"census", trouble_.empty() ? "walk" : "walk, incomplete"},
+          {"exit_info", on_off(options_.sources.exit_info)},
+          {"exe", on_off(options_.sources.exe)},
+          {"environ", on_off(options_.sources.environ)},
+          {"fds", on_off(options_.sources.fds)},
+          {"ports", on_off(options_.sources.ports)},
+          {"statm", statm_.exact ? "exact" : "up to " + to_human(world_.machine.statm_bound) + " low"}};
+}
+
+void Daemon::tell_watchdog() {
+  const auto interval = notifier_.watchdog_interval();
+  if (!interval) return;
+  notifier_.send("WATCHDOG=1");
+  watchdog_.set_after(*interval, [this] { tell_watchdog(); });
+}
+
+}  // namespace plimsoll::run

@@ -1,0 +1,161 @@
+#include "daemon/run/daemon.hpp"
+
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "daemon/core/turn.hpp"
+
+namespace plimsoll::run {
+namespace {
+
+constexpr int another_daemon = 75;  // EX_TEMPFAIL
+
+std::string boot_of(const Life& life) {
+  return life.boot_id.substr(0, 8) + "-" + std::to_string(life.process.pid) + "-" + std::to_string(life.process.start_time);
+}
+
+Life life_or_die(const sys::ProcFs& proc, const std::string& name) {
+  const auto life = own_life(proc, name);
+  return life ? *life : Life{{}, 0, name, {static_cast<int>(::getpid()), 0}};
+}
+
+/// Different on each host, the same after a restart: a fleet with jitter does not cycle all at once.
+std::uint64_t host_seed() {
+  char name[256] = {};
+  ::gethostname(name, sizeof name - 1);
+  return std::hash<std::string>{}(name);
+}
+
+void lost_lines(Journal& journal, const char* what, std::uint64_t lines) {
+  journal.note(core::Level::warning, std::to_string(lines) + " lines of " + what + " were dropped, nobody reads them");
+}
+
+}  // namespace
+
+Daemon::Daemon(std::shared_ptr<const Plan> plan, Options options)
+    : plan_(std::move(plan)),
+      options_(std::move(options)),
+      out_(loop_, STDOUT_FILENO, [this](std::uint64_t lines) { lost_lines(journal_, "the services' output", lines); }),
+      err_(loop_, STDERR_FILENO, [this](std::uint64_t lines) { lost_lines(journal_, "the log", lines); }),
+      life_(life_or_die(proc_, plan_->daemon.name)),
+      inherited_(inherited_environment()),
+      statm_(sys::measure_statm_bound(proc_)),
+      journal_(boot_of(life_), err_),
+      members_(loop_, proc_, options_.sources, [this](core::Event event) { dispatch(std::move(event)); }),
+      census_(members_, proc_, options_.sources, life_),
+      evidence_(proc_, options_.sources),
+      leftovers_(proc_, options_.sources, life_),
+      deadline_(loop_),
+      census_alarm_(loop_),
+      watchdog_(loop_) {}
+
+Daemon::~Daemon() = default;
+
+int Daemon::run() {
+  notifier_ = sys::Notifier::from_environment();
+  inherited_ = inherited_environment();
+  auto signals = Signals::open(loop_, plan_->entrypoint, [this](Signals::Caught caught) { on_signal(caught); });
+  if (!signals) {
+    note(core::Level::error, "cannot take signals: " + signals.error().message());
+    return 1;
+  }
+  signals_ = std::move(*signals);
+  if (const auto error = sys::become_subreaper()) note(core::Level::warning, "cannot become a subreaper: " + error.message() + ", escaped processes are not seen");
+  const auto limit = sys::raise_descriptor_limit();
+  launcher_ = std::make_unique<Launcher>(loop_, members_, proc_, Launcher::Settings{life_, inherited_, limit ? *limit : 0, plan_->entrypoint});
+  HookEnvironment environment;
+  environment.look_up = [this](const std::string& service, const std::string& name) {
+    const Service* found = core::plan_of(world_, service);
+    return found != nullptr ? look_up(*found, inherited_, name) : std::nullopt;
+  };
+  environment.whole = [this](const std::string& service) {
+    const Service* found = core::plan_of(world_, service);
+    return found != nullptr ? environment_of(*found, inherited_) : inherited_;
+  };
+  hooks_ = std::make_unique<HookCaller>(loop_, members_, proc_, std::move(environment), [this](core::Event event) { dispatch(std::move(event)); });
+
+  core::Machine machine;
+  machine.seed = host_seed();
+  machine.statm_bound = Bytes{statm_.per_process + statm_.per_thread};
+  world_ = core::make_world(plan_, machine, now());
+  if (!listen()) return another_daemon;
+  note(core::Level::info, "plimsolld " PLIMSOLL_VERSION " '" + plan_->daemon.name + "', pid " + std::to_string(::getpid()) + ", mode " +
+                              (plan_->daemon.mode == Mode::observe ? "observe" : "act") + ", " + std::to_string(plan_->services.size()) +
+                              (plan_->services.size() == 1 ? " service" : " services") +
+                              (socket_ ? ", control at " + socket_->path() : ", without control"));
+  dispatch(core::DaemonStarted{});
+  tick_census();
+  tell_watchdog();
+  notifier_.send("READY=1\nSTATUS=supervising " + std::to_string(plan_->services.size()) + " services");
+  loop_.run();
+  for (auto& [name, output] : outputs_) output->run_ended();
+  return exit_code_.value_or(0);
+}
+
+core::Now Daemon::now() const {
+  return {std::chrono::steady_clock::now(), std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now())};
+}
+
+void Daemon::dispatch(core::Event event) {
+  queue_.push_back(std::move(event));
+  if (!std::exchange(posted_, true)) loop_.post([this] { turn(); });
+}
+
+void Daemon::turn() {
+  posted_ = true;  // what is dispatched meanwhile is taken in this turn
+  while (!queue_.empty() || look_wanted_) {
+    if (queue_.empty()) {
+      take_look();
+      continue;
+    }
+    const core::Event event = std::move(queue_.front());
+    queue_.pop_front();
+    for (const core::Effect& effect : core::step(world_, event, now())) {
+      std::visit([this](const auto& one) { perform(one); }, effect);
+    }
+  }
+  posted_ = false;
+  arm();
+}
+
+void Daemon::arm() {
+  const core::Steady at = core::next_deadline(world_);
+  if (at == core::never) return deadline_.cancel();
+  // A deadline that is past already and stays so would be a defect of the core; it shall not take the processor with it.
+  const auto soonest = std::chrono::steady_clock::now() + std::chrono::microseconds{200};
+  deadline_.set(std::max(at, soonest), [this] { dispatch(core::DeadlineReached{}); });
+}
+
+/// One census for all deaths of a turn: they are taken in first, then their children are looked for.
+void Daemon::take_look() {
+  look_wanted_ = false;
+  core::Looked looked = census_.look();
+  if (census_.trouble() != trouble_) {
+    trouble_ = census_.trouble();
+    core::Entry said;
+    said.kind = core::EventKind::census;
+    said.level = trouble_.empty() ? core::Level::info : core::Level::error;
+    said.why = trouble_.empty() ? "the census sees everything again" : trouble_;
+    perform(core::Record{said});
+  }
+  queue_.emplace_back(std::move(looked));
+}
+
+Duration Daemon::census_interval() const {
+  if (world_.plan->daemon.census) return *world_.plan->daemon.census;
+  const auto& services = world_.plan->services;
+  const bool rules = std::any_of(services.begin(), services.end(), [](const Service& service) { return !service.engines.empty(); });
+  return rules ? Duration{250} : Duration{1'000};
+}
+
+void Daemon::tick_census() {
+  census_alarm_.set_after(census_interval(), [this] { tick_census(); });
+  members_.watch_oom_counter();
+  look_wanted_ = true;
+  if (!std::exchange(posted_, true)) loop_.post([this] { turn(); });
+}
+
+}  // namespace plimsoll::run

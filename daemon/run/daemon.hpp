@@ -1,0 +1,122 @@
+// The daemon: events in, effects out. dispatch() queues what happened, turn() hands the queue to step() one event after the other,
+// and perform() does what came of it; this is the only place that reads the clock for the core and the only one that acts.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "daemon/api/server.hpp"
+#include "daemon/core/step.hpp"
+#include "daemon/run/census.hpp"
+#include "daemon/run/evidence.hpp"
+#include "daemon/run/hook_caller.hpp"
+#include "daemon/run/journal.hpp"
+#include "daemon/run/launcher.hpp"
+#include "daemon/run/leftovers.hpp"
+#include "daemon/run/loop.hpp"
+#include "daemon/run/members.hpp"
+#include "daemon/run/output.hpp"
+#include "daemon/run/signals.hpp"
+#include "daemon/run/sources.hpp"
+#include "daemon/sys/notify.hpp"
+#include "daemon/sys/procfs.hpp"
+#include "daemon/sys/socket_path.hpp"
+
+namespace plimsoll::run {
+
+/// What the command line says beside the plan.
+struct Options {
+  std::string config;                  ///< path; empty for `-- CMD`
+  std::vector<std::string> overrides;  ///< of --set, used again at reload
+  bool observe = false;
+  Sources sources;
+};
+
+class Daemon {
+ public:
+  Daemon(std::shared_ptr<const Plan> plan, Options options);
+  ~Daemon();
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+
+  /// Until everything is stopped; returns the exit code (75: another daemon has the socket).
+  int run();
+
+ private:
+  // daemon.cpp: the loop of events
+  void dispatch(core::Event event);
+  void turn();
+  void arm();
+  void take_look();
+  [[nodiscard]] core::Now now() const;
+  [[nodiscard]] Duration census_interval() const;
+  void tick_census();
+
+  // perform.cpp: one function for each effect
+  void perform(const core::Spawn& effect);
+  void perform(const core::SendSignal& effect);
+  void perform(const core::Look& effect);
+  void perform(const core::ReadMemory& effect);
+  void perform(const core::CallHook& effect);
+  void perform(const core::CancelHook& effect);
+  void perform(const core::LookAtEvidence& effect);
+  void perform(const core::LookForLeftovers& effect);
+  void perform(const core::SignalLeftover& effect);
+  void perform(const core::DescribeStuck& effect);
+  void perform(const core::Record& effect);
+  void perform(const core::Answer& effect);
+  void perform(const core::Forget& effect);
+  void perform(const core::Quit& effect);
+  Output::Ends output_of(const std::string& service);
+  [[nodiscard]] std::string describe(core::ProcessId id) const;
+
+  // control.cpp: what comes from outside
+  bool listen();
+  void on_signal(Signals::Caught caught);
+  void reload(const std::string& by, std::function<void(wire::Answer)> answer);
+  void take_command(wire::Command command, std::string by, std::function<void(wire::Answer)> answer);
+  api::Backend backend();
+  [[nodiscard]] wire::Status status();
+  [[nodiscard]] std::map<std::string, std::string> sources() const;
+  void tell_watchdog();
+  void note(core::Level level, const std::string& sentence);
+
+  std::shared_ptr<const Plan> plan_;
+  Options options_;
+  sys::ProcFs proc_;
+  Loop loop_;
+  LineSink out_;
+  LineSink err_;
+  Life life_;
+  Environment inherited_;
+  sys::Notifier notifier_;
+  sys::StatmBound statm_;
+  Journal journal_;
+  Members members_;
+  Census census_;
+  Evidence evidence_;
+  Leftovers leftovers_;
+  std::unique_ptr<Launcher> launcher_;
+  std::unique_ptr<HookCaller> hooks_;
+  std::unique_ptr<Signals> signals_;
+  std::optional<sys::ListeningSocket> socket_;
+  std::unique_ptr<api::Server> server_;
+  std::map<std::string, std::unique_ptr<Output>> outputs_;
+
+  core::World world_;
+  std::deque<core::Event> queue_;
+  bool posted_ = false;
+  bool look_wanted_ = false;
+  std::map<core::CommandId, std::function<void(wire::Answer)>> answers_;
+  core::CommandId next_command_ = 1;
+  Alarm deadline_;
+  Alarm census_alarm_;
+  Alarm watchdog_;
+  std::string trouble_;  ///< of the census, as it was last said
+  std::optional<int> exit_code_;
+};
+
+}  // namespace plimsoll::run

@@ -1,0 +1,37 @@
+// Counter-evidence before an orphan is ended: does anybody still hold a connection to it? The engine's listening port is found by its
+// descriptors, and so is whose the client's end is. Where descriptors may not be read, the port is taken from the engine's command
+// line (`-p 4466`, `--port=4466`) if something listens there, and any client of that port counts.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <vector>
+
+#include "daemon/core/effect.hpp"
+#include "daemon/core/event.hpp"
+#include "daemon/run/sources.hpp"
+#include "daemon/sys/procfs.hpp"
+
+namespace plimsoll::run {
+
+class Evidence {
+ public:
+  Evidence(sys::ProcFs proc, Sources sources) : proc_(std::move(proc)), sources_(sources) {}
+
+  [[nodiscard]] core::EvidenceLookedAt look(const core::LookAtEvidence& effect) const;
+
+ private:
+  struct Ports {
+    std::set<std::uint16_t> listening;
+    bool by_descriptors = false;
+  };
+  [[nodiscard]] Ports ports_of(core::ProcessId engine, const std::vector<sys::TcpLine>& lines) const;
+  [[nodiscard]] sys::Result<std::set<std::uint64_t>> sockets_of(core::ProcessId id) const;
+  [[nodiscard]] std::set<std::uint16_t> ports_on_command_line(core::ProcessId id) const;
+  [[nodiscard]] bool is_there(core::ProcessId id) const;
+
+  sys::ProcFs proc_;
+  Sources sources_;
+};
+
+}  // namespace plimsoll::run

@@ -1,0 +1,46 @@
+#include "daemon/run/foreign_exit.hpp"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <string>
+
+namespace plimsoll::run {
+namespace {
+
+/// The kernel shows the exit code of stat to whom it would also show the process's namespaces, and 0 to all others.
+bool may_see_exit_code(pid_t pid) {
+  std::array<char, 64> target;
+  const std::string link = "/proc/" + std::to_string(pid) + "/ns/user";
+  return ::readlink(link.c_str(), target.data(), target.size()) >= 0 || (errno != EACCES && errno != EPERM);
+}
+
+sys::WaitStatus from_wait_word(int word) {
+  sys::WaitStatus status;
+  if (WIFSIGNALED(word)) {
+    status.signaled = true;
+    status.signal = WTERMSIG(word);
+    status.dumped = WCOREDUMP(word);
+  } else {
+    status.code = WEXITSTATUS(word);
+  }
+  return status;
+}
+
+}  // namespace
+
+ForeignExit look_at_foreign_exit(const sys::ProcFs& proc, core::ProcessId id, const sys::Fd& pidfd, bool read_status) {
+  ForeignExit found;
+  const auto stat = proc.stat(id.pid);
+  found.reaped = !stat || stat->start_time != id.start_time;
+  if (!read_status) return found;
+  if (found.reaped) {
+    found.status = sys::exit_status_of_reaped(pidfd);
+  } else if (stat->state == 'Z' && stat->exit_code && (*stat->exit_code != 0 || may_see_exit_code(id.pid))) {
+    found.status = from_wait_word(*stat->exit_code);
+  }
+  return found;
+}
+
+}  // namespace plimsoll::run

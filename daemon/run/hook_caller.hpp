@@ -1,0 +1,64 @@
+// Asks the app for something: an HTTP request, a signal, a command. Each call is answered by one HookAnswered, not later than its deadline,
+// unless it is cancelled before.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "daemon/core/effect.hpp"
+#include "daemon/run/dispatch.hpp"
+#include "daemon/run/environment.hpp"
+#include "daemon/run/loop.hpp"
+#include "daemon/run/members.hpp"
+#include "daemon/sys/procfs.hpp"
+
+namespace plimsoll::run {
+
+/// What hooks take from the environment.
+struct HookEnvironment {
+  /// A header's variable: of the service, then of the daemon.
+  std::function<std::optional<std::string>(const std::string& service, const std::string& name)> look_up;
+  /// All of what a command of the service is started with.
+  std::function<Environment(const std::string& service)> whole;
+  unsigned long descriptor_limit = 0;  ///< of a command; 0: ours
+};
+
+class HookCaller {
+ public:
+  HookCaller(Loop& loop, Members& members, sys::ProcFs proc, HookEnvironment environment, Dispatch dispatch);
+  ~HookCaller();
+  HookCaller(const HookCaller&) = delete;
+  HookCaller& operator=(const HookCaller&) = delete;
+
+  void call(const core::CallHook& hook);
+  /// No answer comes any more. A command that runs is asked to end, and killed 2 s later.
+  void cancel(core::HookId id);
+  /// Calls in flight.
+  [[nodiscard]] std::size_t size() const { return calls_.size(); }
+
+ private:
+  struct Call;
+  void answer(core::HookId id, core::HookResult result, std::string detail, int wrong_answers = 0);
+  void call_http(const core::CallHook& hook, const HttpHook& how);
+  void call_signal(const core::CallHook& hook, const SignalHook& how);
+  void call_exec(const core::CallHook& hook, const ExecHook& how);
+  void command_ended(pid_t pid, const sys::WaitStatus& status);
+  void end_command(pid_t pid);
+
+  Loop& loop_;
+  Members& members_;
+  sys::ProcFs proc_;
+  HookEnvironment environment_;
+  Dispatch dispatch_;
+  std::map<core::HookId, std::unique_ptr<Call>> calls_;
+  std::map<pid_t, std::unique_ptr<Alarm>> ending_;  ///< commands whose time is over: SIGKILL follows
+  std::shared_ptr<bool> here_;
+};
+
+/// "{engine_pid}" and the like replaced by their values; what has none stays as it is written.
+std::string fill_in(std::string text, const std::map<std::string, std::string>& placeholders);
+
+}  // namespace plimsoll::run

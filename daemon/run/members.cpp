@@ -1,0 +1,121 @@
+#include "daemon/run/members.hpp"
+
+#include <sys/epoll.h>
+
+#include <array>
+#include <csignal>
+
+namespace plimsoll::run {
+namespace {
+
+// What epoll hands back: pid and start time in one word. Linux gives out no pid of more than 22 bits; the 42 that are left
+// count the ticks of a thousand years. A helper has 0 for its start time.
+constexpr int pid_bits = 22;
+
+std::uint64_t key_of(core::ProcessId id) {
+  return id.start_time << pid_bits | static_cast<std::uint64_t>(id.pid);
+}
+core::ProcessId id_of(std::uint64_t key) {
+  return {static_cast<int>(key & ((std::uint64_t{1} << pid_bits) - 1)), key >> pid_bits};
+}
+
+}  // namespace
+
+Members::Members(Loop& loop, sys::ProcFs proc, Sources sources, Dispatch dispatch)
+    : loop_(loop),
+      proc_(std::move(proc)),
+      sources_(sources),
+      dispatch_(std::move(dispatch)),
+      epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      alarm_(loop),
+      here_(std::make_shared<bool>(true)) {
+  if (epoll_) {
+    watch_ = std::make_unique<Watch>(loop_, epoll_.get());
+    watch_->on_readable([this] { on_ready(); });
+  }
+  watch_oom_counter();
+}
+
+Members::~Members() = default;
+
+sys::error_code Members::add(core::ProcessId id, sys::Fd&& pidfd, bool own_child) {
+  if (table_.contains(id)) return sys::error_of(EEXIST);
+  if (const auto error = watch(pidfd, id)) return error;
+  Member& member = table_[id];
+  member.id = id;
+  member.pidfd = std::move(pidfd);
+  member.own_child = own_child;
+  holders_[id.pid] = id;
+  return {};
+}
+
+void Members::forget(core::ProcessId id) {
+  const auto found = table_.find(id);
+  if (found == table_.end()) return;
+  unwatch(found->second.pidfd);
+  waiting_.erase(id);
+  const auto holder = holders_.find(id.pid);
+  if (holder != holders_.end() && holder->second == id) holders_.erase(holder);
+  table_.erase(found);
+}
+
+const Member* Members::find(core::ProcessId id) const {
+  const auto found = table_.find(id);
+  return found == table_.end() ? nullptr : &found->second;
+}
+
+const Member* Members::find_alive(int pid) const {
+  const auto holder = holders_.find(pid);
+  if (holder == holders_.end()) return nullptr;
+  const Member* member = find(holder->second);
+  return member != nullptr && !member->ended ? member : nullptr;
+}
+
+void Members::for_each(const std::function<void(const Member&)>& act) const {
+  for (const auto& [id, member] : table_) act(member);
+}
+
+sys::error_code Members::send_signal(core::ProcessId id, int signal) {
+  const auto found = table_.find(id);
+  if (found == table_.end()) return sys::error_of(ESRCH);
+  Member& member = found->second;
+  // A zombie would take the signal without effect, and then it would be said that we killed it.
+  if (member.ended || sys::has_ended(member.pidfd)) return sys::error_of(ESRCH);
+  if (!member.checked) {
+    const auto stat = proc_.stat(id.pid);
+    if (!stat) return stat.error();
+    if (stat->start_time != id.start_time) return sys::error_of(ESRCH);
+    member.checked = true;
+  }
+  const auto error = sys::send_signal(member.pidfd, signal);
+  if (!error && signal == SIGKILL) member.killed_by_us = true;
+  return error;
+}
+
+sys::error_code Members::watch(const sys::Fd& pidfd, core::ProcessId key) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = key_of(key);
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, pidfd.get(), &event) != 0) return sys::last_error();
+  return {};
+}
+
+/// Again for one that is not watched any more: nothing.
+void Members::unwatch(const sys::Fd& pidfd) { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, pidfd.get(), nullptr); }
+
+void Members::on_ready() {
+  // What does not fit is told again: an end stays readable until it is no longer watched.
+  std::array<epoll_event, 256> events;
+  const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), 0);
+  for (int i = 0; i < count; ++i) {
+    const core::ProcessId id = id_of(events[static_cast<std::size_t>(i)].data.u64);
+    if (id.start_time == 0) {
+      end_helper(id.pid);
+    } else if (const auto found = table_.find(id); found != table_.end()) {
+      unwatch(found->second.pidfd);
+      look_for_end(found->second);
+    }
+  }
+}
+
+}  // namespace plimsoll::run

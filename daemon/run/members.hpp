@@ -1,0 +1,134 @@
+// The table of recorded processes, and the one reaper. Each member holds the pidfd that was opened when it was first seen; through it alone
+// it is signalled, and its becoming readable is its death (all threads gone).
+//
+// Who reaps: a process whose parent we are, by fork or by adoption, is reaped through its pidfd as soon as it is dead, and its end is told with
+// its exit. One that is somebody else's stays for its parent: how it ended is read while it is a zombie (/proc/PID/stat) or after it was
+// reaped (PIDFD_GET_INFO), and it is asked again, first often, then each second, until it is gone. Both ways begin by trying to reap, as the
+// kernel alone knows whose child it is by now: a zombie becomes ours when its parent dies.
+//
+// Dead children that nobody recorded are swept on SIGCHLD, a bounded number in a turn, as unreaped ones hide those behind them. A
+// pidfd that is readable while there is nothing to wait for is a traced child: asked again by the clock.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "daemon/core/event.hpp"
+#include "daemon/core/ids.hpp"
+#include "daemon/run/dispatch.hpp"
+#include "daemon/run/loop.hpp"
+#include "daemon/run/sources.hpp"
+#include "daemon/sys/pidfd.hpp"
+#include "daemon/sys/procfs.hpp"
+
+namespace plimsoll::run {
+
+struct Member {
+  core::ProcessId id;
+  sys::Fd pidfd;
+  bool own_child = false;     ///< forked by us; adopted ones are not
+  bool ended = false;         ///< its end was dispatched
+  bool reaped = false;        ///< nothing of it is left
+  bool killed_by_us = false;  ///< SIGKILL of ours reached it alive
+
+ private:
+  friend class Members;
+  bool checked = false;          ///< start time compared before the first signal
+  sys::Fd statm;                 ///< held from the first reading
+  std::optional<core::Exit> exit;
+  std::chrono::steady_clock::time_point asked_first{};
+  std::chrono::steady_clock::time_point ask_again{};
+  std::chrono::milliseconds pause{};
+};
+
+class Members {
+ public:
+  Members(Loop& loop, sys::ProcFs proc, Sources sources, Dispatch dispatch);
+  ~Members();
+  Members(const Members&) = delete;
+  Members& operator=(const Members&) = delete;
+
+  /// `pidfd` must have been opened before the start time was read. EEXIST if it is recorded already; another error if it
+  /// cannot be watched; then `pidfd` is still the caller's. A spawned process is added in the turn of its spawn, before the sweep can take it for nobody's.
+  sys::error_code add(core::ProcessId id, sys::Fd&& pidfd, bool own_child);
+  /// A dead one that is not reaped yet is no longer asked about.
+  void forget(core::ProcessId id);
+  /// Null if it is not recorded. Valid until forget().
+  [[nodiscard]] const Member* find(core::ProcessId id) const;
+  /// The recorded process that is alive under that pid, as far as is known, or null.
+  [[nodiscard]] const Member* find_alive(int pid) const;
+  /// Dead ones that are not forgotten too. `act` must not add or forget.
+  void for_each(const std::function<void(const Member&)>& act) const;
+  [[nodiscard]] std::size_t size() const { return table_.size(); }
+
+  /// ESRCH: not recorded, dead, or (before the first signal) not the process that was recorded.
+  sys::error_code send_signal(core::ProcessId id, int signal);
+  /// Reads through held descriptors. Who is dead or not recorded is left out. `exact` is by smaps_rollup and falls
+  /// back to statm where that cannot be read (then Sample::exact is false).
+  std::vector<core::Sample> read_memory(const std::vector<core::ProcessId>& of, bool peak, bool exact);
+
+  /// Some child of ours has ended: sweeps, and goes on in a later turn if there is more.
+  void on_sigchld();
+  /// Dead children that nobody had recorded, reaped so far.
+  [[nodiscard]] std::uint64_t reaped_unrecorded() const { return reaped_unrecorded_; }
+  /// Notes the kernel's count of OOM kills, so that a rise long ago explains no death of today. At most one reading a second.
+  void watch_oom_counter();
+
+  /// A process of our own that is no member (an exec hook): reaped here too. `on_end` comes once, in a later turn.
+  void add_helper(pid_t pid, sys::Fd pidfd, std::function<void(sys::WaitStatus)> on_end);
+  [[nodiscard]] bool is_helper(pid_t pid) const { return helpers_.contains(pid); }
+  /// ESRCH when it has been reaped.
+  sys::error_code signal_helper(pid_t pid, int signal);
+
+ private:
+  struct Helper {
+    sys::Fd pidfd;
+    std::function<void(sys::WaitStatus)> on_end;
+  };
+  using Steady = std::chrono::steady_clock::time_point;
+
+  // members.cpp
+  sys::error_code watch(const sys::Fd& pidfd, core::ProcessId key);
+  void unwatch(const sys::Fd& pidfd);
+  void on_ready();
+  // members_ends.cpp
+  bool look_for_end(Member& member);
+  void tell_reaped(Member& member, std::optional<sys::WaitStatus> status);
+  void look_at_anothers(Member& member);
+  void learn_exit(Member& member, std::optional<sys::WaitStatus> status);
+  void ask_later(Member& member);
+  void arm();
+  void ask_again();
+  bool sweep_one(pid_t pid);
+  void end_helper(pid_t pid);
+  core::Exit to_exit(const Member& member, const sys::WaitStatus& status);
+  void read_oom_counter();
+  // members_memory.cpp
+  std::optional<std::uint64_t> read_rss(Member& member);
+
+  Loop& loop_;
+  sys::ProcFs proc_;
+  Sources sources_;
+  Dispatch dispatch_;
+  std::map<core::ProcessId, Member> table_;
+  std::map<int, core::ProcessId> holders_;  ///< who has a pid, until it is reaped
+  std::map<pid_t, Helper> helpers_;
+  std::set<core::ProcessId> waiting_;            ///< dead and not reaped: asked again by the clock
+  sys::Fd epoll_;
+  std::unique_ptr<Watch> watch_;
+  Alarm alarm_;
+  bool sweep_posted_ = false;
+  std::shared_ptr<bool> here_;  ///< for posted sweeps that outlive us
+  std::uint64_t reaped_unrecorded_ = 0;
+  std::optional<std::uint64_t> oom_kills_;
+  Steady oom_read_at_{};
+  std::optional<Steady> oom_rose_at_;
+};
+
+}  // namespace plimsoll::run

@@ -1,0 +1,195 @@
+// Ends: who reaps, how it is learnt how a process ended, and asking again.
+#include <algorithm>
+#include <csignal>
+#include <vector>
+
+#include "daemon/run/foreign_exit.hpp"
+#include "daemon/run/members.hpp"
+
+namespace plimsoll::run {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+
+constexpr int sweep_per_turn = 256;
+constexpr milliseconds first_pause{10};
+constexpr milliseconds last_quick_pause{100};
+constexpr milliseconds slow_pause{1'000};
+/// An engine is "reaped in time" or "a zombie" by a second: until well after that it is asked often.
+constexpr milliseconds quick_for{2'000};
+constexpr seconds between_oom_readings{1};
+/// A large process is dying for a while after the counter rose.
+constexpr seconds oom_explains_for{2};
+
+WallTime wall_now() { return std::chrono::time_point_cast<milliseconds>(std::chrono::system_clock::now()); }
+
+}  // namespace
+
+/// Whether it was reaped by us, now.
+bool Members::look_for_end(Member& member) {
+  const auto reaped = sys::reap(member.pidfd);
+  if (reaped && *reaped && !(*reaped)->gone) {
+    tell_reaped(member, (*reaped)->status);
+    return true;
+  }
+  if (reaped && !*reaped) {
+    // Our child, and nothing to wait for: its tracer comes first. Dead for us only when it can be reaped.
+    ask_later(member);
+    return false;
+  }
+  look_at_anothers(member);
+  return false;
+}
+
+void Members::look_at_anothers(Member& member) {
+  const ForeignExit found = look_at_foreign_exit(proc_, member.id, member.pidfd, sources_.exit_info);
+  if (found.reaped) {
+    tell_reaped(member, found.status);
+    return;
+  }
+  if (!member.ended) {
+    member.ended = true;
+    member.statm = sys::Fd();
+    if (found.status) member.exit = to_exit(member, *found.status);
+    dispatch_(core::ProcessEnded{member.id, member.exit, false});
+  } else {
+    learn_exit(member, found.status);
+  }
+  ask_later(member);
+}
+
+/// Nothing is left of it, whoever reaped it.
+void Members::tell_reaped(Member& member, std::optional<sys::WaitStatus> status) {
+  unwatch(member.pidfd);
+  member.statm = sys::Fd();
+  member.reaped = true;
+  waiting_.erase(member.id);
+  const auto holder = holders_.find(member.id.pid);
+  if (holder != holders_.end() && holder->second == member.id) holders_.erase(holder);
+  if (member.ended) {
+    learn_exit(member, status);
+    dispatch_(core::ProcessReaped{member.id, member.exit});
+    return;
+  }
+  member.ended = true;
+  if (status) member.exit = to_exit(member, *status);
+  dispatch_(core::ProcessEnded{member.id, member.exit, true});
+}
+
+void Members::learn_exit(Member& member, std::optional<sys::WaitStatus> status) {
+  if (!status || member.exit) return;
+  member.exit = to_exit(member, *status);
+  dispatch_(core::ExitRead{member.id, *member.exit});
+}
+
+void Members::ask_later(Member& member) {
+  const auto now = steady_clock::now();
+  if (member.pause == milliseconds(0)) {
+    member.pause = first_pause;
+    member.asked_first = now;
+  } else {
+    member.pause = std::min(member.pause * 2, last_quick_pause);
+  }
+  if (now - member.asked_first > quick_for) member.pause = slow_pause;
+  member.ask_again = now + member.pause;
+  waiting_.insert(member.id);
+  arm();
+}
+
+void Members::arm() {
+  if (waiting_.empty()) return alarm_.cancel();
+  auto next = Steady::max();
+  for (const auto& id : waiting_) next = std::min(next, table_.at(id).ask_again);
+  alarm_.set(next, [this] { ask_again(); });
+}
+
+void Members::ask_again() {
+  const auto now = steady_clock::now();
+  const std::vector<core::ProcessId> waiting(waiting_.begin(), waiting_.end());
+  for (const auto& id : waiting) {
+    Member& member = table_.at(id);
+    if (member.ask_again <= now) look_for_end(member);
+  }
+  arm();
+}
+
+void Members::on_sigchld() {
+  for (int swept = 0; swept < sweep_per_turn; ++swept) {
+    const auto ended = sys::peek_ended_child();
+    if (!ended || !*ended || !sweep_one((*ended)->pid)) return;
+  }
+  if (sweep_posted_) return;
+  sweep_posted_ = true;
+  loop_.post([this, here = std::weak_ptr<bool>(here_)] {
+    if (here.expired()) return;
+    sweep_posted_ = false;
+    on_sigchld();
+  });
+}
+
+/// False if it would come again: nothing behind it can be seen in this turn.
+bool Members::sweep_one(pid_t pid) {
+  if (helpers_.contains(pid)) {
+    end_helper(pid);
+    return !helpers_.contains(pid);
+  }
+  if (const auto holder = holders_.find(pid); holder != holders_.end()) {
+    if (look_for_end(table_.at(holder->second))) return true;
+  }
+  if (sys::reap_pid(pid)) return false;
+  ++reaped_unrecorded_;
+  return true;
+}
+
+void Members::add_helper(pid_t pid, sys::Fd pidfd, std::function<void(sys::WaitStatus)> on_end) {
+  // If it cannot be watched, SIGCHLD tells of its end all the same.
+  (void)watch(pidfd, {pid, 0});
+  helpers_[pid] = Helper{std::move(pidfd), std::move(on_end)};
+}
+
+sys::error_code Members::signal_helper(pid_t pid, int signal) {
+  const auto found = helpers_.find(pid);
+  return found == helpers_.end() ? sys::error_of(ESRCH) : sys::send_signal(found->second.pidfd, signal);
+}
+
+void Members::end_helper(pid_t pid) {
+  const auto found = helpers_.find(pid);
+  if (found == helpers_.end()) return;
+  unwatch(found->second.pidfd);
+  const auto reaped = sys::reap(found->second.pidfd);
+  // Traced: its parent, which we are, gets another SIGCHLD when the tracer lets it go.
+  if (!reaped || !*reaped) return;
+  loop_.post([on_end = std::move(found->second.on_end), status = (*reaped)->status] { on_end(status); });
+  helpers_.erase(found);
+}
+
+core::Exit Members::to_exit(const Member& member, const sys::WaitStatus& status) {
+  core::Exit exit;
+  exit.at = wall_now();
+  if (!status.signaled) {
+    exit.code = status.code;
+    return exit;
+  }
+  exit.kind = core::ExitKind::signaled;
+  exit.signal = status.signal;
+  if (status.signal != SIGKILL || member.killed_by_us) return exit;
+  read_oom_counter();
+  if (oom_rose_at_ && steady_clock::now() - *oom_rose_at_ < oom_explains_for) exit.kind = core::ExitKind::oom_killed;
+  return exit;
+}
+
+void Members::watch_oom_counter() {
+  if (steady_clock::now() - oom_read_at_ >= between_oom_readings) read_oom_counter();
+}
+
+void Members::read_oom_counter() {
+  const auto now = steady_clock::now();
+  const auto count = proc_.oom_kills();
+  if (count && oom_kills_ && *count > *oom_kills_) oom_rose_at_ = now;
+  oom_kills_ = count;
+  oom_read_at_ = now;
+}
+
+}  // namespace plimsoll::run

@@ -1,0 +1,107 @@
+// Effects become acts. Each function does one thing of what the core decided and hands what came of it back as an event.
+
+#include <sys/stat.h>
+
+#include <csignal>
+
+#include "daemon/core/lineage.hpp"
+#include "daemon/run/daemon.hpp"
+
+namespace plimsoll::run {
+
+void Daemon::perform(const core::Spawn& effect) {
+  const Service* service = core::plan_of(world_, effect.service);
+  if (service == nullptr) return;
+  std::visit([this](auto outcome) { dispatch(std::move(outcome)); }, launcher_->launch(*service, effect.run, output_of(effect.service)));
+}
+
+void Daemon::perform(const core::SendSignal& effect) {
+  const auto error = members_.send_signal(effect.to, effect.signal);
+  // ESRCH: it ended before us, and its end is on its way.
+  if (!error || error.value() == ESRCH) return;
+  note(core::Level::error, "cannot send " + signal_name(effect.signal) + " to process " + std::to_string(effect.to.pid) + ": " + error.message());
+}
+
+void Daemon::perform(const core::Look&) { look_wanted_ = true; }
+
+void Daemon::perform(const core::ReadMemory& effect) {
+  core::MemorySampled sampled{members_.read_memory(effect.of, effect.peak, effect.exact)};
+  if (!statm_.exact) {
+    for (core::Sample& sample : sampled.samples) {
+      if (sample.exact) continue;
+      const auto stat = statm_.per_thread != 0 ? proc_.stat(sample.id.pid) : sys::Result<sys::Stat>{sys::Stat{}};
+      sample.bound = Bytes{statm_.per_process + statm_.per_thread * (stat ? stat->threads : 1)};
+    }
+  }
+  dispatch(std::move(sampled));
+}
+
+void Daemon::perform(const core::CallHook& effect) { hooks_->call(effect); }
+void Daemon::perform(const core::CancelHook& effect) { hooks_->cancel(effect.id); }
+void Daemon::perform(const core::LookAtEvidence& effect) { dispatch(evidence_.look(effect)); }
+void Daemon::perform(const core::LookForLeftovers& effect) { dispatch(leftovers_.look(effect.service)); }
+
+void Daemon::perform(const core::SignalLeftover& effect) {
+  const auto error = leftovers_.signal(effect);
+  if (error && error.value() != ESRCH) {
+    note(core::Level::error, "cannot send " + signal_name(effect.signal) + " to leftover " + std::to_string(effect.to.pid) + ": " + error.message());
+  }
+}
+
+std::string Daemon::describe(core::ProcessId id) const {
+  const auto stat = proc_.stat(id.pid);
+  std::string text = "pid " + std::to_string(id.pid);
+  if (!stat) return text + " (cannot be read: " + stat.error().message() + ")";
+  text += " (" + stat->comm + ") in state " + std::string(1, stat->state);
+  if (const std::string wchan = proc_.wchan(id.pid); !wchan.empty()) text += ", waiting in " + wchan;
+  if (const pid_t tracer = proc_.tracer(id.pid); tracer != 0) text += ", traced by " + std::to_string(tracer);
+  return text;
+}
+
+void Daemon::perform(const core::DescribeStuck& effect) {
+  std::string text = "cannot be killed: ";
+  for (const core::ProcessId& id : effect.processes) text += (id == effect.processes.front() ? "" : "; ") + describe(id);
+  dispatch(core::StuckDescribed{effect.service, text});
+}
+
+void Daemon::perform(const core::Record& effect) {
+  journal_.add(effect.entry, now().wall);
+  if (server_) server_->events_added();
+}
+
+void Daemon::perform(const core::Answer& effect) {
+  const auto found = answers_.find(effect.command);
+  if (found == answers_.end()) return;
+  const auto answer = std::move(found->second);
+  answers_.erase(found);
+  answer({effect.status, effect.message});
+}
+
+void Daemon::perform(const core::Forget& effect) { members_.forget(effect.id); }
+
+void Daemon::perform(const core::Quit& effect) {
+  exit_code_ = effect.code;
+  note(core::Level::info, "everything is stopped, ends with " + std::to_string(effect.code));
+  if (server_) server_->stop_accepting();
+  // Answers that are due go out first: they are ready to be written in this turn's handlers.
+  loop_.post([this] { loop_.post([this] { loop_.stop(); }); });
+}
+
+Output::Ends Daemon::output_of(const std::string& service) {
+  if (plan_->entrypoint || !socket_) return {};
+  auto& output = outputs_[service];
+  if (output) {
+    output->run_ended();
+    return output->child_ends();
+  }
+  auto opened = Output::open(loop_, Output::folder_of(socket_->path()), service, out_, err_);
+  if (!opened) {
+    note(core::Level::error, service + ": cannot take its output: " + opened.error().message() + ", it goes where ours goes");
+    outputs_.erase(service);
+    return {};
+  }
+  output = std::move(*opened);
+  return output->child_ends();
+}
+
+}  // namespace plimsoll::run

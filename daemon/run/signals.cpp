@@ -1,0 +1,48 @@
+#include "daemon/run/signals.hpp"
+
+#include <unistd.h>
+
+#include <csignal>
+
+namespace plimsoll::run {
+namespace {
+
+sigset_t wanted(bool all) {
+  sigset_t set;
+  if (all) {
+    ::sigfillset(&set);
+    // Faults of our own end us; SIGPIPE is an error of a write; stopping and the terminal's checks stay the shell's business.
+    for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU}) ::sigdelset(&set, own);
+    ::sigaddset(&set, SIGTTIN);  // gunicorn's "one worker more"
+    ::sigaddset(&set, SIGTTOU);  // and "one less"
+    return set;
+  }
+  ::sigemptyset(&set);
+  for (const int number : {SIGCHLD, SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&set, number);
+  return set;
+}
+
+}  // namespace
+
+sys::Result<std::unique_ptr<Signals>> Signals::open(Loop& loop, bool all, std::function<void(Caught)> caught) {
+  const sigset_t set = wanted(all);
+  for (const int number : {SIGCHLD, SIGTERM, SIGINT, SIGHUP}) std::signal(number, SIG_DFL);
+  if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0) return sys::last_error();
+  sys::Fd fd{::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)};
+  if (!fd) return sys::last_error();
+  return std::unique_ptr<Signals>{new Signals{loop, std::move(fd), std::move(caught)}};
+}
+
+Signals::Signals(Loop& loop, sys::Fd fd, std::function<void(Caught)> caught)
+    : fd_(std::move(fd)), caught_(std::move(caught)), watch_(loop, fd_.get()) {
+  watch_.on_readable([this] { read_all(); });
+}
+
+void Signals::read_all() {
+  signalfd_siginfo info;
+  while (::read(fd_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    caught_({static_cast<int>(info.ssi_signo), info.ssi_code == SI_KERNEL, static_cast<int>(info.ssi_pid)});
+  }
+}
+
+}  // namespace plimsoll::run

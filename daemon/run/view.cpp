@@ -1,0 +1,234 @@
+#include "daemon/run/view.hpp"
+
+#include <algorithm>
+
+#include "daemon/core/budget.hpp"
+#include "daemon/core/cycles.hpp"
+#include "daemon/core/lineage.hpp"
+#include "daemon/core/memory.hpp"
+#include "daemon/core/sentences.hpp"
+#include "daemon/core/well.hpp"
+#include "daemon/run/journal.hpp"
+
+namespace plimsoll::run {
+namespace {
+
+using core::Process;
+using core::ProcessId;
+using core::ServiceLife;
+using core::ServiceState;
+
+double seconds(core::Steady::duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+std::optional<std::uint64_t> count_of(const std::optional<Bytes>& bytes) { return bytes ? std::optional{bytes->count} : std::nullopt; }
+
+Duration census_of(const Plan& plan) {
+  if (plan.daemon.census) return *plan.daemon.census;
+  const bool rules = std::any_of(plan.services.begin(), plan.services.end(), [](const Service& service) { return !service.engines.empty(); });
+  return rules ? Duration{250} : Duration{1'000};
+}
+
+std::string state_text(const Process& process) {
+  if (!process.alive()) return "zombie";
+  switch (process.state) {
+    case 'T': return "stopped";
+    case 't': return "traced";
+    case 'D': return "uninterruptible";
+    default: return "running";
+  }
+}
+
+std::string note_of(const ServiceLife& life, core::Now now) {
+  if (life.state == ServiceState::backoff) return "starts again in " + core::short_duration(std::max(life.deadline - now.steady, core::Steady::duration{}));
+  return life.note;
+}
+
+wire::RungTried to_wire(const core::RungTried& tried, core::Now now) {
+  wire::RungTried wired;
+  wired.rung = tried.rung;
+  if (tried.outcome) wired.outcome = core::to_text(*tried.outcome);
+  wired.at = to_rfc3339(tried.at);
+  wired.seconds = tried.outcome ? seconds(tried.took) : seconds(now.steady - tried.began);
+  wired.why = tried.why;
+  return wired;
+}
+
+wire::Intervention to_wire(const core::Intervention& one, core::Now now) {
+  wire::Intervention wired;
+  wired.id = one.id;
+  wired.at = to_rfc3339(one.at);
+  wired.service = one.service;
+  wired.rule = one.rule;
+  wired.pid = one.pid;
+  wired.owner_pid = one.owner_pid;
+  wired.cause = core::to_text(one.cause);
+  wired.why = one.why;
+  wired.would = one.would;
+  for (const core::RungTried& tried : one.rungs) wired.rungs.push_back(to_wire(tried, now));
+  if (one.end) wired.end = core::to_text(*one.end);
+  wired.rss_before_bytes = count_of(one.rss_before);
+  wired.peak_bytes = count_of(one.peak);
+  wired.rss_after_bytes = count_of(one.rss_after);
+  if (one.rss_before && one.rss_after && one.rss_after->count < one.rss_before->count) {
+    wired.freed_bytes = one.rss_before->count - one.rss_after->count;
+  }
+  wired.successor_pid = one.successor_pid;
+  if (one.without_engine) wired.seconds_without_engine = seconds(*one.without_engine);
+  wired.seconds = seconds((one.ended == core::never ? now.steady : one.ended) - one.began);
+  return wired;
+}
+
+}  // namespace
+
+std::vector<wire::Service> View::services() const {
+  std::vector<wire::Service> all;
+  all.reserve(world_.services.size());
+  for (const auto& [name, life] : world_.services) {
+    Readings readings;
+    all.push_back(to_service(name, life, readings));
+  }
+  return all;
+}
+
+std::optional<wire::ServiceDetail> View::service(std::string_view name) const {
+  const auto found = world_.services.find(std::string{name});
+  if (found == world_.services.end()) return std::nullopt;
+  Readings readings;
+  wire::ServiceDetail detail;
+  detail.service = to_service(found->first, found->second, readings);
+  detail.processes = tree_of(found->first, readings);
+  return detail;
+}
+
+std::vector<wire::Intervention> View::ledger(std::string_view service) const {
+  std::vector<wire::Intervention> all;
+  for (const core::Intervention& one : world_.ledger) {
+    if (service.empty() || one.service == service) all.push_back(to_wire(one, now_));
+  }
+  return all;
+}
+
+void View::fill(wire::Daemon& daemon) const {
+  daemon.mode = world_.plan->daemon.mode == Mode::observe ? "observe" : "act";
+  daemon.uptime_seconds = seconds(now_.steady - world_.started);
+  if (world_.holding) {
+    wire::Hold hold;
+    hold.except_hard = world_.holding->except_hard;
+    if (world_.holding->until != core::never) hold.until = to_rfc3339(world_.holding->until_wall);
+    daemon.hold = hold;
+  }
+  daemon.not_well = core::not_well(world_);
+  daemon.well = daemon.not_well.empty();
+}
+
+wire::Service View::to_service(const std::string& name, const ServiceLife& life, Readings& readings) const {
+  for (const core::Sample& sample : members_.read_memory(core::live_members(world_, name), true, false)) readings[sample.id] = sample;
+  wire::Service service;
+  service.name = name;
+  service.state = core::to_text(life.state);
+  const bool up = life.state == ServiceState::ready || life.state == ServiceState::late;
+  const Process* main = core::find_process(world_, life.main);
+  if (main != nullptr && main->alive()) service.pid = life.main.pid;
+  service.run = life.run;
+  service.restarts = life.restarts;
+  service.uptime_seconds = up ? seconds(now_.steady - life.ready_at) : 0;
+  const auto app = life.main == core::nobody ? readings.end() : readings.find(core::app_process(world_, name));
+  if (app != readings.end()) service.rss_bytes = app->second.rss.count;
+  for (const auto& [id, sample] : readings) service.tree_rss_bytes += sample.rss.count;
+  if (life.last_exit) service.last_exit = run::to_wire(*life.last_exit);
+  service.engines = engines_of(name, readings);
+  const MemoryPolicy& memory = life.plan->memory;
+  service.soft_bytes = count_of(memory.soft);
+  service.hard_bytes = count_of(memory.hard);
+  if (memory.hard) service.overshoot_bytes = core::overshoot(memory, world_.machine, Duration{0}).count;
+  service.budget_acts = life.plan->budget.acts;
+  service.budget_spent = core::budget_spent(life, now_.steady);
+  service.cycles = cycles_of(life);
+  service.note = note_of(life, now_);
+  return service;
+}
+
+std::vector<wire::Engine> View::engines_of(const std::string& service, const Readings& readings) const {
+  std::vector<wire::Engine> engines;
+  for (const auto& [id, process] : world_.processes) {
+    if (process.service != service || !process.engine || !process.engine->listed) continue;
+    if (process.alive() || process.engine->state == core::EngineState::lost) engines.push_back(to_engine(process, readings));
+  }
+  return engines;
+}
+
+wire::Engine View::to_engine(const Process& process, const Readings& readings) const {
+  wire::Engine engine;
+  engine.rule = process.engine->rule;
+  engine.pid = process.id.pid;
+  const core::Owner owner = core::owner_of(world_, process);
+  engine.owner = owner.service() ? "service" : "worker";
+  if (!owner.service()) engine.owner_pid = owner.worker.pid;
+  engine.state = core::to_text(process.engine->state);
+  engine.peak_rss_bytes = process.memory.peak.count;
+  if (const auto reading = readings.find(process.id); reading != readings.end()) {
+    engine.rss_bytes = reading->second.rss.count;
+    engine.peak_rss_bytes = std::max(engine.peak_rss_bytes, reading->second.peak.value_or(Bytes{}).count);
+  }
+  engine.age_seconds = seconds(now_.steady - process.born);
+  if (const EngineRule* rule = core::rule_of(world_, process.service, process.engine->rule)) {
+    engine.soft_bytes = count_of(rule->memory.soft);
+    engine.hard_bytes = count_of(rule->memory.hard);
+    if (rule->memory.hard) engine.overshoot_bytes = core::overshoot(rule->memory, world_.machine, census_of(*world_.plan)).count;
+  }
+  return engine;
+}
+
+std::string View::role_of(const Process& process) const {
+  const ServiceLife& life = world_.services.at(process.service);
+  if (process.engine && process.engine->listed) return "engine";
+  if (process.id == core::app_process(world_, process.service) && process.id != life.main) return "app";
+  if (process.id == life.main) return "main";
+  if (process.program.wrapper) return "wrapper";
+  const bool owns = std::any_of(world_.processes.begin(), world_.processes.end(), [&](const auto& item) {
+    const Process& other = item.second;
+    return other.alive() && other.engine && other.engine->listed && core::owner_of(world_, other).worker == process.id;
+  });
+  return owns ? "worker" : "process";
+}
+
+/// Parents before children, each below its recorded parent where that lives.
+std::vector<wire::Process> View::tree_of(const std::string& service, const Readings& readings) const {
+  std::vector<const Process*> members;
+  for (const auto& [id, process] : world_.processes) {
+    if (process.service == service && (process.alive() || !process.death->reaped)) members.push_back(&process);
+  }
+  std::sort(members.begin(), members.end(), [](const Process* a, const Process* b) { return a->born < b->born; });
+  std::vector<wire::Process> tree;
+  for (const Process* process : members) {
+    wire::Process wired;
+    wired.pid = process->id.pid;
+    wired.parent = process->parent.pid;
+    wired.name = process->program.comm;
+    wired.role = role_of(*process);
+    wired.state = state_text(*process);
+    if (const auto reading = readings.find(process->id); reading != readings.end()) wired.rss_bytes = reading->second.rss.count;
+    wired.age_seconds = seconds(now_.steady - process->born);
+    tree.push_back(std::move(wired));
+  }
+  return tree;
+}
+
+std::vector<wire::Cycle> View::cycles_of(const ServiceLife& life) const {
+  std::vector<wire::Cycle> cycles;
+  for (std::size_t i = 0; i < life.cycles.size() && i < life.plan->cycles.size(); ++i) {
+    const Cycle& plan = life.plan->cycles[i];
+    const core::CycleClock& clock = life.cycles[i];
+    wire::Cycle cycle;
+    cycle.act = plan.act == CycleAct::reconnect ? "reconnect" : "restart";
+    cycle.when = core::schedule_text(plan);
+    if (const auto next = core::next_due(world_, clock)) cycle.next = to_rfc3339(*next);
+    cycle.done = clock.done;
+    cycle.failed = clock.failed;
+    cycle.last = clock.last;
+    cycles.push_back(std::move(cycle));
+  }
+  return cycles;
+}
+
+}  // namespace plimsoll::run

@@ -1,0 +1,25 @@
+// Where a child's stdout and stderr go: one FIFO a stream, opened O_RDWR by the child's side, so that no writer ever
+// sees EPIPE, also when the daemon is dead (law 11), and `/dev/stdout` can be opened again by the service. fifo(7),
+// pipe(7).
+#pragma once
+
+#include <string>
+
+#include "daemon/sys/fd.hpp"
+#include "daemon/sys/result.hpp"
+
+namespace plimsoll::sys {
+
+struct OutputFifo {
+  Fd read_end;   ///< non-blocking, ours
+  Fd child_end;  ///< O_RDWR, becomes fd 1 or 2 of the child; blocking
+};
+
+/// Makes `folder` (0700) and in it the FIFO `name` (0600), or takes the one that is there; where nothing can be
+/// written, a pipe whose write end is opened again through /proc/self/fd O_RDWR.
+Result<OutputFifo> open_output(const std::string& folder, const std::string& name);
+/// Opens each FIFO that an earlier daemon left in `folder` and reads it empty, returning the bytes: a leftover whose
+/// pipe is full could not end.
+Result<std::string> drain_fifos(const std::string& folder);
+
+}  // namespace plimsoll::sys

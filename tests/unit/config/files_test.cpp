@@ -1,0 +1,296 @@
+// Whole files: what is shipped loads, what is printed loads again.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "config/presets.hpp"
+#include "config/zone.hpp"
+#include "loading.hpp"
+
+namespace plimsoll::config {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A folder of this test's own, gone with it.
+class Folder {
+ public:
+  Folder() {
+    std::string pattern = (fs::temp_directory_path() / "plimsoll-config-XXXXXX").string();
+    path_ = mkdtemp(pattern.data());
+  }
+  ~Folder() { fs::remove_all(path_); }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  [[nodiscard]] std::string write(const std::string& name, const std::string& text) const {
+    const fs::path file = path_ / name;
+    fs::create_directories(file.parent_path());
+    std::ofstream{file} << text;
+    return file.string();
+  }
+
+ private:
+  fs::path path_;
+};
+
+std::vector<std::string> shipped() {
+  const fs::path config = fs::path{PLIMSOLL_SOURCE_DIR} / "config";
+  std::vector<std::string> files{(config / "plimsoll.toml").string()};
+  for (const fs::directory_entry& entry : fs::directory_iterator{config / "examples"})
+    files.push_back(entry.path().string());
+  return files;
+}
+
+void expect_round_trip(const Plan& plan) {
+  const std::string text = to_toml(plan);
+  const Loaded again = load_text(text, "printed");
+  for (const Problem& problem : again.problems) ADD_FAILURE() << to_text(problem) << "\n" << text;
+  EXPECT_EQ(again.plan, plan) << text;
+  EXPECT_EQ(to_toml(again.plan), text);
+}
+
+TEST(Files, ThatAreShippedLoadAndComeBackFromTheirPrint) {
+  const std::vector<std::string> files = shipped();
+  EXPECT_GE(files.size(), 5U);
+  for (const std::string& file : files) {
+    SCOPED_TRACE(file);
+    const Loaded loaded = load_file(file);
+    for (const Problem& problem : loaded.problems) ADD_FAILURE() << to_text(problem);
+    expect_round_trip(loaded.plan);
+  }
+}
+
+TEST(Files, ShippedAsDefaultWorksWithItsExampleUncommented) {
+  std::ifstream file{fs::path{PLIMSOLL_SOURCE_DIR} / "config/plimsoll.toml"};
+  std::string text;
+  for (std::string line; std::getline(file, line);) {
+    const bool example = line.starts_with("# ") && (line.find(" = ") != std::string::npos || line.starts_with("# ["));
+    text += (example ? line.substr(2) : line) + "\n";
+  }
+  const Plan plan = plan_of(text);
+  ASSERT_EQ(plan.services.size(), 1U);
+  EXPECT_EQ(plan.services[0].engines.size(), 1U);
+  EXPECT_EQ(plan.services[0].cycles.size(), 1U);
+}
+
+TEST(Print, OfEveryKeyLoadsAsAnEqualPlan) {
+  expect_round_trip(plan_of(R"toml([daemon]
+name = "n"
+socket = "/s"
+operators = ["a\"b", "\\", "tab\there"]
+observers = ["ü"]
+mode = "observe"
+stop_within = "1d2h3m4s5ms"
+census = "20ms"
+[services."a.b"]
+command = ["x", "", "new\nline", "del\u007f", "quote\"'"]
+working_directory = "/w"
+environment = { "A B" = "1", C = false, "ü" = "2" }
+requires = ["z"]
+restart = "never"
+backoff = { first = "0s", factor = 1.1, max = "0s", forgive = "0s" }
+give_up = { after = 1, within = "1ms" }
+memory = { of = "tree", soft = "1000001B", hard = "1.5GiB", slack = "3MiB" }
+on_soft = [{ do = "end", expect = { within = "1s" } }, "wait:5m", "hook:s"]
+on_hard = ["kill"]
+[services."a.b".hooks.h]
+http = { url = "http://[::1]:99/x?{engine_pid}", headers = { A = "b", B = { env = "C" } } }
+[services."a.b".hooks.s]
+exec = ["y", "{run}"]
+to = "service"
+[services."a.b".hooks."u.1"]
+http = { method = "PUT", unix = "/u", path = "/p" }
+[services."a.b".engines.z]
+preset = "prisma-js"
+reconnect = "hook:h"
+on_lost = [{ do = "hook:h", timeout = "1s" }]
+orphan.after = "1s"
+[services."a.b".engines.a]
+match = ["a"]
+reconnect = "worker"
+[[services."a.b".cycles]]
+do = "reconnect"
+cron = "*/5 * * * MON-FRI"
+zone = "America/New_York"
+jitter = "33.3%"
+between = "23:59-00:01"
+only_if = { engine = "a", over = "1B" }
+[[services."a.b".cycles]]
+do = "restart"
+every = "90m"
+[services.z]
+command = ["y"]
+)toml"));
+}
+
+TEST(Print, WritesEveryDefault) {
+  const std::string text = to_toml(plan_of("[services.web]\ncommand = [\"x\"]\n"));
+  for (const char* line : {"stop_within = \"1m20s\"", "restart = \"on-failure\"", "heal = \"1m30s\"",
+                           "on_soft = [\"log\"]", "budget = { acts = 6, per = \"1h\" }", "leftovers = \"hold\""}) {
+    EXPECT_NE(text.find(line), std::string::npos) << line << "\n" << text;
+  }
+}
+
+TEST(Entrypoint, NamesServiceAndDaemonAfterTheCommand) {
+  EXPECT_EQ(entrypoint_plan({"/usr/bin/python3.11", "-m", "app"}, false).services.at(0).name, "python3.11");
+  EXPECT_EQ(entrypoint_plan({"my app"}, false).daemon.name, "my-app");
+  EXPECT_EQ(entrypoint_plan({"/opt/x/"}, false).daemon.name, "main");
+  EXPECT_EQ(entrypoint_plan({""}, false).daemon.name, "main");
+  EXPECT_EQ(entrypoint_plan({std::string(200, 'a')}, false).daemon.name, std::string(64, 'a'));
+  EXPECT_EQ(entrypoint_plan({"/x/a\"]\xff"}, false).daemon.name, "a---");
+}
+
+TEST(Entrypoint, PromisesLittleAndKeepsIt) {
+  const Plan plan = entrypoint_plan({"gunicorn", "app:app"}, false);
+  EXPECT_TRUE(plan.entrypoint);
+  EXPECT_EQ(plan.daemon.mode, Mode::act);
+  const Service& service = plan.services.at(0);
+  EXPECT_EQ(service.command, (Texts{"gunicorn", "app:app"}));
+  EXPECT_TRUE(service.essential);
+  EXPECT_EQ(service.restart, RestartPolicy::never);
+  EXPECT_EQ(service.heal, Duration{90'000});
+  EXPECT_EQ(service.budget, (Budget{1, Duration{1'800'000}}));
+  EXPECT_EQ(service.memory, MemoryPolicy{});
+  EXPECT_TRUE(service.cycles.empty());
+  EXPECT_TRUE(service.environment.empty());
+  const EngineRule& engine = service.engines.at(0);
+  EXPECT_EQ(engine.preset, "prisma");
+  EXPECT_EQ(engine.memory, MemoryPolicy{});
+  EXPECT_EQ(engine.on_lost, (Ladder{Rung{RungKind::restart, {}, {}, {}, {}}}));
+  EXPECT_EQ(entrypoint_plan({"x"}, true).daemon.mode, Mode::observe);
+}
+
+TEST(Entrypoint, IsPrintedAsAFileThatLoads) {
+  for (const bool observe : {false, true}) {
+    Plan plan = entrypoint_plan({"/usr/bin/python3.11", "-c", "print(\"{}\")\n"}, observe);
+    const Plan again = plan_of(to_toml(plan));
+    EXPECT_FALSE(again.entrypoint);
+    plan.entrypoint = false;
+    EXPECT_EQ(again, plan);
+  }
+}
+
+TEST(Presets, AreTomlWithKeysThatAnEngineTakes) {
+  ASSERT_EQ(engine_presets().size(), 3U);
+  for (const EnginePreset& preset : engine_presets()) {
+    EXPECT_EQ(service_problems("[services.web.engines.e]\n" + std::string{preset.text}), Texts{}) << preset.name;
+  }
+}
+
+TEST(Files, ThatCannotBeReadSayWhy) {
+  const Loaded missing = load_file("/nowhere/plimsoll.toml");
+  ASSERT_EQ(missing.problems.size(), 1U);
+  EXPECT_EQ(to_text(missing.problems[0]), "/nowhere/plimsoll.toml: cannot be read: No such file or directory");
+  const Loaded folder = load_file("/");
+  ASSERT_EQ(folder.problems.size(), 1U);
+  EXPECT_EQ(to_text(folder.problems[0]), "/: cannot be read: Is a directory");
+}
+
+TEST(Files, ThatAreNoConfigurationByTheirSizeAreNotParsed) {
+  const Folder folder;
+  const std::string file = folder.write("big.toml", std::string(5U << 20U, '\n'));
+  EXPECT_EQ(to_text(load_file(file).problems.at(0)), file + ": cannot be read: File too large");
+}
+
+TEST(Files, BesideAConfDWithFilesAreRefused) {
+  const Folder folder;
+  const std::string file = folder.write("plimsoll.toml", "");
+  EXPECT_TRUE(load_file(file).ok());
+  EXPECT_EQ(folder.write("conf.d/README", "x").empty(), false);
+  EXPECT_TRUE(load_file(file).ok());
+  const std::string other = folder.write("conf.d/10-x.toml", "");
+  EXPECT_EQ(folder.write("conf.d/20-y.toml", "").empty(), false);
+  const Loaded refused = load_file(file);
+  ASSERT_EQ(refused.problems.size(), 1U);
+  EXPECT_EQ(to_text(refused.problems[0]), other + ": a conf.d beside the file is not yet supported");
+}
+
+TEST(Describe, ShowsTheNextFiveRunsOfEachCron) {
+  const Plan plan = plan_of(R"toml([services.web]
+command = ["x"]
+[[services.web.cycles]]
+do = "restart"
+every = "6h"
+[[services.web.cycles]]
+do = "restart"
+cron = "30 2 * * *"
+zone = "Europe/Berlin"
+between = "02:00-03:00"
+)toml");
+  const WallSeconds now{std::chrono::sys_days{std::chrono::year{2026} / 3 / 27} + std::chrono::hours{12}};
+  EXPECT_EQ(describe(plan, now),
+            "ok\n"
+            "services.web.cycles[1]: restart at '30 2 * * *' in Europe/Berlin, next:\n"
+            "  Sat 2026-03-28 02:30 +01:00\n"
+            "  Sun 2026-03-29 03:00 +02:00, waits for 02:00-03:00\n"
+            "  Mon 2026-03-30 02:30 +02:00\n"
+            "  Tue 2026-03-31 02:30 +02:00\n"
+            "  Wed 2026-04-01 02:30 +02:00\n");
+  EXPECT_EQ(describe(Plan{}, now), "ok\n");
+}
+
+/// $TZ as this test wants it, and as it was afterwards.
+class TimeZoneVariable {
+ public:
+  explicit TimeZoneVariable(const char* value) {
+    if (const char* was = std::getenv("TZ")) was_ = was;
+    value == nullptr ? unsetenv("TZ") : setenv("TZ", value, 1);
+  }
+  ~TimeZoneVariable() { was_ ? setenv("TZ", was_->c_str(), 1) : unsetenv("TZ"); }
+  TimeZoneVariable(const TimeZoneVariable&) = delete;
+  TimeZoneVariable& operator=(const TimeZoneVariable&) = delete;
+
+ private:
+  std::optional<std::string> was_;
+};
+
+TEST(SystemZone, IsTheVariableElseTheMachinesElseUtc) {
+  {
+    const TimeZoneVariable variable{"Europe/Berlin"};
+    EXPECT_EQ(read_system_zone()->name, "Europe/Berlin");
+  }
+  {
+    const TimeZoneVariable variable{":America/New_York"};
+    EXPECT_EQ(read_system_zone()->name, "America/New_York");
+  }
+  {
+    const TimeZoneVariable variable{""};
+    EXPECT_EQ(*read_system_zone(), ZoneRules{});
+  }
+  {
+    const TimeZoneVariable variable{nullptr};
+    const std::optional<ZoneRules> zone = read_system_zone();
+    ASSERT_TRUE(zone.has_value());
+    EXPECT_EQ(read_zone(zone->name), zone);
+  }
+}
+
+TEST(SystemZone, ThatIsARuleInsteadOfANameIsRefusedWhereItMatters) {
+  const TimeZoneVariable variable{"CET-1CEST"};
+  EXPECT_EQ(read_system_zone(), std::nullopt);
+  EXPECT_EQ(service_problems("[[services.web.cycles]]\ndo = \"restart\"\ncron = \"@daily\"\n"),
+            Texts{"f.toml:3:1: services.web.cycles[0]: must have 'zone' ($TZ is no time zone that can be read)"});
+  EXPECT_TRUE(service_problems("[[services.web.cycles]]\ndo = \"restart\"\nevery = \"1h\"\n").empty());
+  EXPECT_TRUE(
+      service_problems("[[services.web.cycles]]\ndo = \"restart\"\ncron = \"@daily\"\nzone = \"UTC\"\n").empty());
+}
+
+TEST(ZoneOfTheMachine, HasTheChangesOfItsClockUntil2106) {
+  const std::optional<ZoneRules> berlin = read_zone("Europe/Berlin");
+  ASSERT_TRUE(berlin.has_value());
+  const ZoneRules::Change spring{WallSeconds{std::chrono::seconds{1774746000}}, std::chrono::hours{2}};
+  const ZoneRules::Change autumn{WallSeconds{std::chrono::seconds{1792890000}}, std::chrono::hours{1}};
+  EXPECT_NE(std::find(berlin->changes.begin(), berlin->changes.end(), spring), berlin->changes.end());
+  EXPECT_NE(std::find(berlin->changes.begin(), berlin->changes.end(), autumn), berlin->changes.end());
+  EXPECT_EQ(berlin->first_offset, std::chrono::hours{1});
+  EXPECT_TRUE(std::is_sorted(berlin->changes.begin(), berlin->changes.end(),
+                             [](const auto& a, const auto& b) { return a.at < b.at; }));
+  const auto last = std::chrono::floor<std::chrono::days>(berlin->changes.back().at);
+  EXPECT_EQ(std::chrono::year_month_day{last}.year(), std::chrono::year{2105});
+  EXPECT_TRUE(read_zone("UTC")->changes.empty());
+}
+
+}  // namespace
+}  // namespace plimsoll::config

@@ -1,0 +1,42 @@
+// Loading as the tests want it: a text that must be right, or the list of what is wrong with it.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "config/config.hpp"
+
+namespace plimsoll::config {
+
+using Texts = std::vector<std::string>;
+
+inline Texts problems_of(const std::string& text, const Texts& overrides = {}) {
+  Texts texts;
+  for (const Problem& problem : load_text(text, "f.toml", overrides).problems) texts.push_back(to_text(problem));
+  return texts;
+}
+
+inline Plan plan_of(const std::string& text, const Texts& overrides = {}) {
+  Loaded loaded = load_text(text, "f.toml", overrides);
+  for (const Problem& problem : loaded.problems) ADD_FAILURE() << to_text(problem);
+  return std::move(loaded.plan);
+}
+
+/// The only service of a text that may leave out its command.
+inline Service service_of(const std::string& keys, const Texts& overrides = {}) {
+  Plan plan = plan_of("[services.web]\ncommand = [\"x\"]\n" + keys, overrides);
+  if (plan.services.size() != 1) {
+    ADD_FAILURE() << plan.services.size() << " services";
+    return {};
+  }
+  return std::move(plan.services.front());
+}
+
+/// Keys from line 3 on.
+inline Texts service_problems(const std::string& keys) {
+  return problems_of("[services.web]\ncommand = [\"x\"]\n" + keys);
+}
+
+}  // namespace plimsoll::config

@@ -1,0 +1,118 @@
+#include "daemon/run/leftovers.hpp"
+
+#include "daemon/sys/spawn.hpp"
+#include "tests/unit/run/edge.hpp"
+
+namespace plimsoll::run {
+namespace {
+
+class LeftoversTest : public ::testing::Test {
+ protected:
+  LeftoversTest() : life(*own_life(edge.proc, "test-leftovers")) {}
+
+  /// Of a daemon of our name that has lived: a process that is dead by now.
+  Life dead_life() {
+    const pid_t pid = Edge::fork_child([] { wait_for_ever(); return 0; });
+    Life dead = life;
+    dead.process = Edge::id_of(pid);
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    return dead;
+  }
+  core::ProcessId left_behind(const std::string& tag) {
+    sys::SpawnRequest request;
+    request.argv = {"sleep", "100000"};
+    request.environment = {"PATH=/usr/bin:/bin", "PLIMSOLL_RUN=" + tag};
+    const auto outcome = sys::spawn(request);
+    EXPECT_TRUE(outcome.ok);
+    return Edge::id_of(outcome.spawned.pid);
+  }
+  core::LeftoversLookedFor look(const std::string& service) { return Leftovers(edge.proc, sources, life).look(service); }
+
+  Edge edge;
+  Sources sources;
+  Life life;
+};
+
+TEST_F(LeftoversTest, ProcessOfADeadDaemonIsFoundForItsServiceAlone) {
+  const Life dead = dead_life();
+  const auto process = left_behind(to_text({dead, "web", 4}));
+  const auto looked = look("web");
+  EXPECT_EQ(looked.service, "web");
+  ASSERT_EQ(looked.found.size(), 1U);
+  EXPECT_EQ(looked.found[0].id, process);
+  EXPECT_EQ(looked.found[0].comm, "sleep");
+  EXPECT_EQ(looked.found[0].run, 4U);
+  EXPECT_EQ(looked.found[0].daemon_pid, dead.process.pid);
+  EXPECT_TRUE(look("api").found.empty());
+}
+
+TEST_F(LeftoversTest, ProcessOfALivingDaemonIsNone) {
+  left_behind(to_text({life, "web", 4}));
+  EXPECT_TRUE(look("web").found.empty());
+}
+
+TEST_F(LeftoversTest, AnotherNameBootOrNamespaceIsNone) {
+  Life other = dead_life();
+  other.daemon = "other";
+  left_behind(to_text({other, "web", 1}));
+  other = dead_life();
+  other.boot_id[0] = other.boot_id[0] == 'a' ? 'b' : 'a';
+  left_behind(to_text({other, "web", 1}));
+  other = dead_life();
+  ++other.pid_namespace;
+  left_behind(to_text({other, "web", 1}));
+  left_behind("nonsense");
+  EXPECT_TRUE(look("web").found.empty());
+}
+
+TEST_F(LeftoversTest, AncestorOfOursIsSpared) {
+  // The child looks for leftovers itself; its parent, the shell's process, carries the tag.
+  const Life dead = dead_life();
+  const Pipe pipe;
+  const pid_t parent = Edge::fork_child([&] {
+    const std::string tag = "PLIMSOLL_RUN=" + to_text({dead, "web", 1});
+    Edge::fork_child([&] {
+      while (sys::ProcFs().stat(::getppid())->comm != "sh") {
+      }
+      pipe.tell(static_cast<int>(look("web").found.size()));
+      return 0;
+    });
+    const char* environment[] = {tag.c_str(), "PATH=/usr/bin:/bin", nullptr};
+    ::execle("/bin/sh", "sh", "-c", "while :; do sleep 1000; done", nullptr, environment);
+    return 127;
+  });
+  EXPECT_EQ(pipe.next(), 0);
+  EXPECT_EQ(look("web").found.size(), 2U) << "for us it is one, and so is its sleep";
+  ASSERT_EQ(::kill(parent, SIGKILL), 0);
+}
+
+TEST_F(LeftoversTest, WithoutEnvironmentsNothingIsFoundAndNothingSignalled) {
+  const auto process = left_behind(to_text({dead_life(), "web", 4}));
+  sources.environ = false;
+  EXPECT_TRUE(look("web").found.empty());
+  EXPECT_EQ(Leftovers(edge.proc, sources, life).signal({process, SIGKILL, "web"}).value(), ESRCH);
+}
+
+TEST_F(LeftoversTest, SignalReachesTheLeftover) {
+  const auto process = left_behind(to_text({dead_life(), "web", 4}));
+  EXPECT_FALSE(Leftovers(edge.proc, sources, life).signal({process, SIGTERM, "web"}));
+  int status = 0;
+  ASSERT_EQ(::waitpid(process.pid, &status, 0), process.pid);
+  EXPECT_TRUE(WIFSIGNALED(status));
+  EXPECT_EQ(WTERMSIG(status), SIGTERM);
+}
+
+TEST_F(LeftoversTest, NothingElseIsSignalled) {
+  const Leftovers leftovers(edge.proc, sources, life);
+  const auto process = left_behind(to_text({dead_life(), "web", 4}));
+  EXPECT_EQ(leftovers.signal({process, SIGKILL, "api"}).value(), ESRCH) << "another service's";
+  EXPECT_EQ(leftovers.signal({{process.pid, process.start_time + 1}, SIGKILL, "web"}).value(), ESRCH);
+  const auto alive = left_behind(to_text({life, "web", 4}));
+  EXPECT_EQ(leftovers.signal({alive, SIGKILL, "web"}).value(), ESRCH) << "a living daemon's";
+  EXPECT_EQ(leftovers.signal({life.process, SIGKILL, "web"}).value(), ESRCH) << "ourselves";
+  for (const auto& id : {process, alive}) EXPECT_FALSE(sys::has_ended(*sys::open_pidfd(id.pid)));
+}
+
+}  // namespace
+}  // namespace plimsoll::run

@@ -1,0 +1,302 @@
+#include "daemon/sys/spawn.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <csignal>
+#include <cstring>
+#include <sstream>
+#include <thread>
+
+#include "daemon/sys/procfs.hpp"
+#include "tests/unit/sys/processes.hpp"
+#include "tests/unit/sys/scratch_folder.hpp"
+
+namespace plimsoll::sys {
+namespace {
+
+void expect_failure(const SpawnRequest& request, SpawnStep step, int error) {
+  const auto outcome = spawn(request);
+  EXPECT_FALSE(outcome.ok);
+  EXPECT_EQ(to_text(outcome.failure.step), std::string(to_text(step)));
+  EXPECT_EQ(outcome.failure.error, error) << strerror(outcome.failure.error);
+  EXPECT_FALSE(outcome.spawned.pidfd);
+}
+
+std::string executable(const ScratchFolder& folder, std::string_view name, std::string_view text) {
+  std::string path = folder.write(name, text);
+  EXPECT_EQ(::chmod(path.c_str(), 0755), 0);
+  return path;
+}
+
+TEST(Spawn, ProgramThatIsNowhereInPathIsNotFound) {
+  expect_failure(request_of({"plimsoll-no-such-program"}), SpawnStep::exec, ENOENT);
+}
+
+TEST(Spawn, PathThatLeadsNowhereIsNotFound) {
+  expect_failure(request_of({"/no/such/program"}), SpawnStep::exec, ENOENT);
+  expect_failure(request_of({""}), SpawnStep::exec, ENOENT);
+}
+
+TEST(Spawn, FileWithoutTheXBitIsNotExecutable) {
+  const ScratchFolder folder;
+  expect_failure(request_of({folder.write("program", "#!/bin/sh\n")}), SpawnStep::exec, EACCES);
+}
+
+TEST(Spawn, NotExecutableIsRememberedOverNotFound) {
+  const ScratchFolder folder;
+  folder.write("denied/program", "#!/bin/sh\n");
+  SpawnRequest request = request_of({"program"});
+  request.environment = {"PATH=" + folder / "denied" + ":" + folder / "missing"};
+  expect_failure(request, SpawnStep::exec, EACCES);
+  request.environment = {"PATH=" + folder / "missing" + ":" + folder / "denied"};
+  expect_failure(request, SpawnStep::exec, EACCES);
+}
+
+TEST(Spawn, LaterFolderOfPathIsTakenAfterOneThatCannot) {
+  const ScratchFolder folder;
+  folder.write("denied/program", "#!/bin/sh\n");
+  folder.write("file", "");
+  executable(folder, "good/program", "#!/bin/sh\necho good\n");
+  SpawnRequest request = request_of({"program"});
+  request.environment = {"PATH=" + folder / "missing" + ":" + folder / "file" + ":/" + std::string(300, 'x') + ":" +
+                         folder / "denied" + ":" + folder / "good"};
+  EXPECT_EQ(output_of(request), "good\n");
+}
+
+TEST(Spawn, EmptyFolderOfPathIsTheWorkingDirectory) {
+  const ScratchFolder folder;
+  executable(folder, "program", "#!/bin/sh\necho here\n");
+  SpawnRequest request = request_of({"program"});
+  request.working_directory = folder.path();
+  for (const char* path : {"PATH=", "PATH=/missing:", "PATH=:/missing", "PATH=/missing::/missing"}) {
+    request.environment = {path};
+    EXPECT_EQ(output_of(request), "here\n") << path;
+  }
+}
+
+TEST(Spawn, WithoutPathTheUsualFoldersAreSearched) {
+  SpawnRequest request = request_of({"sh", "-c", "echo found"});
+  request.environment = {};
+  EXPECT_EQ(output_of(request), "found\n");
+}
+
+TEST(Spawn, ScriptWithoutInterpreterIsReportedAndNotGivenToAShell) {
+  const ScratchFolder folder;
+  expect_failure(request_of({executable(folder, "program", "echo never\n")}), SpawnStep::exec, ENOEXEC);
+}
+
+TEST(Spawn, BadWorkingDirectoryIsToldApart) {
+  const ScratchFolder folder;
+  SpawnRequest request = request_of({"true"});
+  request.working_directory = folder / "missing";
+  expect_failure(request, SpawnStep::working_directory, ENOENT);
+  request.working_directory = folder.write("file", "");
+  expect_failure(request, SpawnStep::working_directory, ENOTDIR);
+}
+
+TEST(Spawn, StartsInTheWorkingDirectory) {
+  const ScratchFolder folder;
+  SpawnRequest request = request_of({"pwd"});
+  request.working_directory = folder.path();
+  EXPECT_EQ(output_of(request), folder.path() + "\n");
+}
+
+TEST(Spawn, ClosedDescriptorIsToldApart) {
+  SpawnRequest request = request_of({"true"});
+  request.stderr_fd = 9999;
+  expect_failure(request, SpawnStep::descriptors, EBADF);
+}
+
+TEST(Spawn, EmptyArgvAndNulInsideAreRefused) {
+  expect_failure(request_of({}), SpawnStep::exec, EINVAL);
+  expect_failure(request_of({"true", std::string("a\0b", 3)}), SpawnStep::exec, EINVAL);
+  SpawnRequest request = request_of({"true"});
+  request.environment.push_back(std::string("A=\0", 3));
+  expect_failure(request, SpawnStep::exec, EINVAL);
+}
+
+TEST(Spawn, NoMoreProcessesAllowedIsAFailureOfClone) {
+  in_own_process([]() -> std::string {
+    if (::geteuid() == 0 && ::setresuid(65534, 65534, 65534) != 0) return "setresuid";
+    const rlimit none{0, 0};
+    if (::setrlimit(RLIMIT_NPROC, &none) != 0) return "setrlimit";
+    const auto outcome = spawn(request_of({"true"}));
+    if (outcome.ok) return "it started";
+    return outcome.failure.step == SpawnStep::clone && outcome.failure.error == EAGAIN ? "" : "another failure";
+  });
+}
+
+TEST(Spawn, FailedChildLeavesNoZombie) {
+  expect_failure(request_of({"/no/such/program"}), SpawnStep::exec, ENOENT);
+  const auto child = peek_ended_child();
+  ASSERT_FALSE(child);
+  EXPECT_EQ(child.error().value(), ECHILD);
+}
+
+TEST(Spawn, ArgumentsAndEnvironmentArriveUnchanged) {
+  SpawnRequest request = request_of({"sh", "-c", "printf '<%s>' \"$@\"; env", "sh", "", "a b", "\xff\n*"});
+  request.environment = {"PATH=/usr/bin:/bin", "ONE=1", "TWO=a b=c", "PWD=/", "OLDPWD=/"};
+  const std::string text = output_of(request);
+  EXPECT_TRUE(text.starts_with("<><a b><\xff\n*>")) << text;
+  EXPECT_NE(text.find("ONE=1\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("TWO=a b=c\n"), std::string::npos) << text;
+  EXPECT_EQ(text.find("HOME="), std::string::npos) << text;
+}
+
+TEST(Spawn, DispositionsAndMaskAreResetAndOursStay) {
+  struct sigaction ignore {};
+  ignore.sa_handler = SIG_IGN;
+  struct sigaction before {};
+  ASSERT_EQ(::sigaction(SIGINT, &ignore, &before), 0);
+  ASSERT_EQ(::sigaction(SIGRTMIN + 3, &ignore, nullptr), 0);
+  sigset_t block;
+  sigset_t mask_before;
+  ::sigemptyset(&block);
+  ::sigaddset(&block, SIGUSR1);
+  ASSERT_EQ(::pthread_sigmask(SIG_BLOCK, &block, &mask_before), 0);
+
+  const std::string status = output_of(request_of({"cat", "/proc/self/status"}));
+
+  struct sigaction after {};
+  sigset_t mask_after;
+  ::sigaction(SIGINT, &before, &after);
+  ::signal(SIGRTMIN + 3, SIG_DFL);
+  ::pthread_sigmask(SIG_SETMASK, &mask_before, &mask_after);
+  EXPECT_NE(status.find("SigBlk:\t0000000000000000\n"), std::string::npos) << status;
+  EXPECT_NE(status.find("SigIgn:\t0000000000000000\n"), std::string::npos) << status;
+  EXPECT_EQ(after.sa_handler, SIG_IGN);
+  EXPECT_TRUE(::sigismember(&mask_after, SIGUSR1));
+  EXPECT_FALSE(::sigismember(&mask_after, SIGUSR2));
+}
+
+TEST(Spawn, NoDescriptorLeaksThoughOpenedWithoutCloexec) {
+  const Fd kept(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  const Fd careless(::dup2(kept.get(), 57));
+  ASSERT_EQ(careless.get(), 57);
+  std::istringstream listed(output_of(request_of({"ls", "/proc/self/fd"})));
+  std::vector<int> numbers;
+  for (int number = 0; listed >> number;) numbers.push_back(number);
+  EXPECT_EQ(numbers, (std::vector<int>{0, 1, 2, 3})) << "3 is what ls reads the folder with";
+  EXPECT_EQ(::fcntl(57, F_GETFD), 0) << "ours are left as they are";
+}
+
+TEST(Spawn, StdioIsRedirected) {
+  Pipe in;
+  Pipe out;
+  Pipe err;
+  SpawnRequest request = request_of({"sh", "-c", "read line; echo \"out $line\"; echo \"err $line\" >&2"});
+  request.stdin_fd = in.read_end.get();
+  request.stdout_fd = out.write_end.get();
+  request.stderr_fd = err.write_end.get();
+  const auto outcome = spawn(request);
+  ASSERT_TRUE(outcome.ok);
+  in.read_end = Fd();
+  out.write_end = Fd();
+  err.write_end = Fd();
+  ASSERT_EQ(::write(in.write_end.get(), "word\n", 5), 5);
+  EXPECT_EQ(read_to_end(out.read_end), "out word\n");
+  EXPECT_EQ(read_to_end(err.read_end), "err word\n");
+  EXPECT_EQ(status_of(outcome.spawned.pidfd).code, 0);
+}
+
+TEST(Spawn, DescriptorsZeroAndOneCanBeExchanged) {
+  Pipe in;
+  Pipe out;
+  ASSERT_EQ(::write(in.write_end.get(), "through\n", 8), 8);
+  in.write_end = Fd();
+  in_own_process([&]() -> std::string {
+    // The wrong way round on purpose.
+    if (::dup2(in.read_end.get(), 1) != 1 || ::dup2(out.write_end.get(), 0) != 0) return "dup2";
+    SpawnRequest request = request_of({"cat"});
+    request.stdin_fd = 1;
+    request.stdout_fd = 0;
+    const auto outcome = spawn(request);
+    if (!outcome.ok) return to_text(outcome.failure.step);
+    return status_of(outcome.spawned.pidfd).code == 0 ? "" : "cat failed";
+  });
+  out.write_end = Fd();
+  EXPECT_EQ(read_to_end(out.read_end), "through\n");
+}
+
+TEST(Spawn, DescriptorThatIsInPlaceLosesItsCloexec) {
+  Pipe out;
+  in_own_process([&]() -> std::string {
+    if (::dup3(out.write_end.get(), 1, O_CLOEXEC) != 1) return "dup3";
+    SpawnRequest request = request_of({"echo", "in place"});
+    request.stdout_fd = 1;
+    const auto outcome = spawn(request);
+    if (!outcome.ok) return to_text(outcome.failure.step);
+    return status_of(outcome.spawned.pidfd).code == 0 ? "" : "echo failed";
+  });
+  out.write_end = Fd();
+  EXPECT_EQ(read_to_end(out.read_end), "in place\n");
+}
+
+TEST(Spawn, OneDescriptorCanBeSeveral) {
+  Pipe out;
+  SpawnRequest request = request_of({"sh", "-c", "echo one; echo two >&2"});
+  request.stderr_fd = out.write_end.get();
+  request.stdout_fd = out.write_end.get();
+  const auto outcome = spawn(request);
+  ASSERT_TRUE(outcome.ok);
+  out.write_end = Fd();
+  EXPECT_EQ(read_to_end(out.read_end), "one\ntwo\n");
+  EXPECT_EQ(status_of(outcome.spawned.pidfd).code, 0);
+}
+
+TEST(Spawn, DescriptorLimitIsTheChildsAlone) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  SpawnRequest request = request_of({"sh", "-c", "ulimit -Sn"});
+  request.descriptor_limit = 64;
+  EXPECT_EQ(output_of(request), "64\n");
+  request.descriptor_limit = before.rlim_max + 1;
+  EXPECT_EQ(output_of(request), std::to_string(before.rlim_max) + "\n") << "as much as there is";
+  rlimit after{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &after), 0);
+  EXPECT_EQ(after.rlim_cur, before.rlim_cur);
+}
+
+TEST(Spawn, SessionIsNewUnlessItIsToStay) {
+  SpawnRequest request = request_of({"cat", "/proc/self/stat"});
+  const auto own = parse_stat(output_of(request));
+  ASSERT_TRUE(own);
+  EXPECT_EQ(own->session, own->pid);
+  request.new_session = false;
+  const auto shared = parse_stat(output_of(request));
+  ASSERT_TRUE(shared);
+  EXPECT_EQ(shared->session, ::getsid(0));
+}
+
+TEST(Spawn, PidfdIsTheProcessAndCloseOnExec) {
+  const Endless child;
+  EXPECT_EQ(::fcntl(child.pidfd().get(), F_GETFD), FD_CLOEXEC);
+  const auto stat = ProcFs().stat(child.pid());
+  ASSERT_TRUE(stat.has_value());
+  EXPECT_EQ(stat->ppid, ::getpid());
+}
+
+TEST(Spawn, ThreadsCanSpawnAtTheSameTime) {
+  constexpr int threads_at_once = 4;
+  constexpr int spawns_each = 25;
+  std::vector<std::thread> threads;
+  std::vector<int> good(threads_at_once, 0);
+  for (int i = 0; i < threads_at_once; ++i) {
+    threads.emplace_back([&good, i] {
+      for (int n = 0; n < spawns_each; ++n) {
+        const int code = n % 2 == 0 ? i : 0;
+        const auto outcome = spawn(request_of({"sh", "-c", "exit " + std::to_string(code)}));
+        const auto missing = spawn(request_of({"/no/such/program"}));
+        const bool exact = !missing.ok && missing.failure.error == ENOENT;
+        if (outcome.ok && exact && status_of(outcome.spawned.pidfd).code == code) ++good[static_cast<std::size_t>(i)];
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(good, std::vector<int>(threads_at_once, spawns_each));
+}
+
+}  // namespace
+}  // namespace plimsoll::sys
