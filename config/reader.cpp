@@ -108,7 +108,7 @@ void Reader::finish() {
   }
 }
 
-bool Reader::refuse_word(std::string_view key, const Value& value, std::vector<std::string_view> words,
+bool Reader::refuse_word(std::string_view key, const Value& value, const std::vector<std::string_view>& words,
                          std::initializer_list<std::string_view> not_yet_words) {
   const std::string* text = std::get_if<std::string>(&value.is);
   if (text != nullptr && std::find(not_yet_words.begin(), not_yet_words.end(), *text) != not_yet_words.end()) {

@@ -110,7 +110,7 @@ class Reader {
   [[nodiscard]] Findings& findings() const { return *findings_; }
 
  private:
-  bool refuse_word(std::string_view key, const Value& value, std::vector<std::string_view> words,
+  bool refuse_word(std::string_view key, const Value& value, const std::vector<std::string_view>& words,
                    std::initializer_list<std::string_view> not_yet_words);
 
   const Table* table_;
@@ -133,7 +133,7 @@ bool Reader::read_word(std::string_view key, T& into, std::initializer_list<Word
     into = word.value;
     return true;
   }
-  return refuse_word(key, *value, std::move(offered), not_yet_words);
+  return refuse_word(key, *value, offered, not_yet_words);
 }
 
 /// "a, b or c"

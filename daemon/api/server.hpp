@@ -7,8 +7,8 @@
 // Only http.cpp sees Beast; http and routes wait for nothing and are fuzzed as they are.
 #pragma once
 
-#include <boost/asio/any_io_executor.hpp>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -17,6 +17,11 @@
 #include <vector>
 
 #include "daemon/api/wire/wire.hpp"
+
+// Declared only, so that routes, roles and their tests do not compile Asio.
+namespace boost::asio {
+class any_io_executor;
+}
 
 namespace plimsoll::api {
 

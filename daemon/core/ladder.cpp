@@ -15,6 +15,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr Duration answer_within{30'000};  ///< `expect.within` after a hook's answer, unless one is written
+
 Duration since(Steady then, Steady now) { return std::chrono::duration_cast<Duration>(now - then); }
 
 Slot& slot_at(World& world, const SlotKey& key) {
@@ -437,7 +439,7 @@ void take_hook_answer(Turn& turn, const HookAnswered& answer) {
       case HookResult::done:
         ladder.phase = Ladder::Phase::verifying;
         ladder.hook = 0;
-        ladder.deadline = turn.now.steady + ladder.expect.within.value_or(Duration{30'000});
+        ladder.deadline = turn.now.steady + ladder.expect.within.value_or(answer_within);
         turn.changed = true;
         break;
       case HookResult::failed: rung_failed(turn, place, Outcome::failed, why); break;

@@ -12,8 +12,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration answer_within{30'000};  ///< `expect.within` after a hook's answer, unless one is written
-
 bool halted(const Process& process) { return process.state == 'T' || process.state == 't'; }
 
 Tried skip(std::string why) { return {true, std::move(why)}; }

@@ -47,7 +47,9 @@ core::Sighting Census::sight(const Member& member, const sys::Stat& stat) {
   told.command = sighting.command;
   told.read_at = steady_clock::now();
   const auto parent = told_.find(sighting.parent);
-  told.as_forked = parent != told_.end() && parent->second.command.argv == told.command.argv;
+  // A young parent may itself have gone through an exec since it was told.
+  told.as_forked = parent != told_.end() && (parent->second.command.argv == told.command.argv ||
+                                             age_of(sighting.parent.start_time) < young_for);
   return sighting;
 }
 

@@ -1,6 +1,7 @@
 #include "daemon/run/hook_http.hpp"
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
@@ -164,8 +165,8 @@ struct Asking {
     if (result.error || self->over) co_return result;
 
     boost::beast::flat_buffer buffer;
-    http::response_parser<http::string_body> parser;
-    parser.body_limit(most_of_body);
+    http::response_parser<http::buffer_body> parser;
+    parser.body_limit(boost::none);  // a long one is cut off below, but is an answer
     parser.skip(self->request.method == "HEAD");
     co_await http::async_read_header(self->socket, buffer, parser, redirect_error(use_awaitable, result.error));
     if (result.error || self->over) co_return result;
@@ -173,10 +174,23 @@ struct Asking {
     self->answered = true;
     const auto until = std::min(self->deadline, steady_clock::now() + most_time_for_body);
     self->alarm.set(until, [&impl = *self] { impl.time_is_up(); });
-    error_code ignored;
-    co_await http::async_read(self->socket, buffer, parser, redirect_error(use_awaitable, ignored));
+    co_await read_body(self, buffer, parser);
     self->close();
     co_return result;
+  }
+
+  /// To its end or its bound; whatever goes wrong, the status has been read.
+  static asio::awaitable<void> read_body(Impl self, boost::beast::flat_buffer& buffer,
+                                         http::response_parser<http::buffer_body>& parser) {
+    std::array<char, 4096> piece;
+    for (std::size_t taken = 0; !parser.is_done() && taken < most_of_body;) {
+      parser.get().body().data = piece.data();
+      parser.get().body().size = piece.size();
+      error_code error;
+      co_await http::async_read(self->socket, buffer, parser, redirect_error(use_awaitable, error));
+      taken += piece.size() - parser.get().body().size;
+      if (error && error != http::error::need_buffer) co_return;
+    }
   }
 
   static asio::awaitable<void> ask(Impl self) {

@@ -162,7 +162,7 @@ class Customers:
 
     def want(self, *orders: str) -> None:
         self.go_home()
-        self.process = subprocess.Popen([SHOP / "drive.py", self.folder, *orders], stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen(["/usr/bin/python3", SHOP / "drive.py", self.folder, *orders], stdout=subprocess.DEVNULL)
 
     def go_home(self) -> None:
         if self.process:
@@ -173,7 +173,7 @@ class Customers:
     def once(self, worker: int, rows: int) -> dict[str, Any]:
         """One order; the answer names the worker and its engine. A worker between two engines may need a second asking."""
         done = subprocess.run(
-            [SHOP / "drive.py", self.folder, "--once", str(worker), str(rows)], capture_output=True, text=True, check=False
+            ["/usr/bin/python3", SHOP / "drive.py", self.folder, "--once", str(worker), str(rows)], capture_output=True, text=True, check=False
         )
         return json.loads(done.stdout) if done.returncode == 0 else {}
 
@@ -183,6 +183,7 @@ class Demo:
         self.plimsoll = plimsoll
         self.customers = customers
         self.observed: list[str] = []
+        self.happened: list[tuple[str, int]] = []  # (cause, pid), to be found again in the ledger
 
     # --- asking -----------------------------------------------------------------------------------------------------
 
@@ -264,7 +265,8 @@ class Demo:
         rss = self.wait("the successor's memory", lambda: self.rss(successor))
         self.fact(f"memory is down: {crossed['rss_bytes'] / MIB:.0f} MiB before, {rss / MIB:.0f} MiB now", rss < SOFT)
         self.fact("the other worker and its engine were not touched", self.who(1) == (other_worker, other_engine))
-        self.plimsoll.show("why", last=12)
+        self.happened.append(("soft", engine))
+        self.plimsoll.show("why")
 
     def scene_orphan(self) -> None:
         title("3  SIGKILL to worker 1: nobody is left to end its engine")
@@ -279,6 +281,7 @@ class Demo:
         self.fact(f"its engine {engine} is gone {took * 1000:.0f} ms after the kill", gone)
         orphaned = self.wait("the event", lambda: self.plimsoll.events(kind="engine_orphaned", pid=engine))
         tell(f"plimsolld: {orphaned[0]['why']}")
+        self.happened.append(("orphan", engine))
         self.wait("the application's new worker with its engine", self.two_live_engines)
         self.fact("the application replaced the worker, with a new engine", self.who(1)[0] != worker and self.who(1)[1] != engine)
         self.fact("the other worker and its engine were not touched", self.who(0) == other)
@@ -298,6 +301,7 @@ class Demo:
         )[0]
         tell(f"plimsolld: {crossed['why']}")
         self.fact("it was the hard line that was answered", crossed["rss_bytes"] >= HARD)
+        self.happened.append(("hard", engine))
         now_worker, successor = self.who(0)
         self.fact("the worker healed itself: a new engine", now_worker == worker and successor != engine)
         self.fact("the other worker and its engine were not touched", self.who(1) == other)
@@ -307,7 +311,8 @@ class Demo:
         title(f"5  A scheduled cycle: every {CYCLE} each engine is renewed, one worker after the other")
         since = self.plimsoll.newest()
         before = [self.who(0), self.who(1)]
-        tell("waiting for the clock")
+        tell(f"waiting for the clock: the next round is due at {self.plimsoll.json('status')['services'][0]['cycles'][0]['next']}")
+        self.happened += [("cycle", before[0][1]), ("cycle", before[1][1])]
         self.wait("the cycle's round done", lambda: self.round_done(since), seconds=90)
         for event in self.plimsoll.events(since, kind="cycle"):
             tell(f"plimsolld: {event['why']}")
@@ -321,10 +326,10 @@ class Demo:
     def scene_why(self) -> None:
         title("6  Why? The ledger of everything that was done, and why")
         self.plimsoll.show("why")
-        ledger = self.plimsoll.json("why")
-        kinds = json.dumps(ledger)
-        for word in ("soft", "hard", "orphan"):
-            self.fact(f"the ledger tells of the {word} case", word in kinds)
+        ledger = self.plimsoll.json("why")["interventions"]
+        told = {(entry["cause"], entry["pid"]) for entry in ledger if entry["outcome"] == "worked"}
+        for cause, pid in self.happened:
+            self.fact(f"the ledger tells of engine {pid}: {cause}", (cause, pid) in told)
         self.wait("everything well", lambda: self.plimsoll.ctl("status")[0] == 0)
         self.fact("all is well again (plimsollctl status: exit 0)", self.plimsoll.show("status") == 0)
 
@@ -338,6 +343,8 @@ class Demo:
             code = self.plimsoll.process.wait(60)
         except subprocess.TimeoutExpired:
             raise NotObserved("plimsolld did not end within 60 s") from None
+        for line in self.plimsoll.log.read_text(errors="replace").splitlines()[-6:]:
+            tell(f"log: {line}")
         said = "parent: all workers ended, goodbye" in self.plimsoll.log.read_text(errors="replace")
         self.fact(f"plimsolld ended with 0 after {time.monotonic() - began:.1f} s", code == 0)
         self.fact("the application ended in its own way", said)

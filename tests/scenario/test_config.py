@@ -36,7 +36,7 @@ def plimsolld(*args):
 
 
 def places(text, path):
-    return [(int(line), int(column)) for line, column in re.findall(rf"^{re.escape(str(path))}:(\d+):(\d+): ", text, re.M)]
+    return [(int(line), int(column)) for line, column in re.findall(rf"{re.escape(str(path))}:(\d+):(\d+): ", text)]
 
 
 def test_eight_mistakes_of_meaning_are_all_told_with_line_and_column(nest):
@@ -173,8 +173,8 @@ def test_a_reload_of_a_bad_file_keeps_the_plan_and_everything_that_runs(nest, re
     if reload is reload_by_ctl:
         code, out, err = daemon.ctl("reload")
         assert code != 0
-        offset = text.index("[services.web]")
-        lines = [text[:offset].count("\n") + line for line in WRONG_LINES]
+        before_it = text[:text.index("[services.web]")].count("\n")
+        lines = [before_it + line for line in WRONG_LINES]
         assert [line for line, _ in places(out + err, daemon.config_path)] == lines, out + err
     else:
         reload(daemon)

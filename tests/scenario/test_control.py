@@ -52,7 +52,7 @@ MALFORMED = {
     "a query that is no number": b"GET /v1/events?since=abc HTTP/1.1\r\nHost: x\r\n\r\n",
     "a number that is too big": b"GET /v1/events?since=99999999999999999999999 HTTP/1.1\r\nHost: x\r\n\r\n",
     "a header without a colon": STARTS["GET"] + b"nonsense\r\n\r\n",
-    "a header that folds": STARTS["GET"] + b"A: b\r\n c\r\n\r\n",
+    "a header with a blank in its name": STARTS["GET"] + b"A : b\r\n\r\n",
     "a header of 64 KiB": STARTS["GET"] + b"X: " + b"a" * 65536 + b"\r\n\r\n",
     "ten thousand headers": STARTS["GET"] + b"X: a\r\n" * 10_000 + b"\r\n",
     "a path of 64 KiB": b"GET /" + b"a" * 65536 + b" HTTP/1.1\r\n\r\n",

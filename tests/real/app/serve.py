@@ -12,7 +12,7 @@ import time
 def others_of(mark):
     found = []
     for name in os.listdir("/proc"):
-        if not name.isdigit() or int(name) == os.getpid():
+        if not name.isdigit() or int(name) in (os.getpid(), os.getppid()):  # itself, and the daemon that started it
             continue
         try:
             with open(f"/proc/{name}/environ", "rb") as file:

@@ -75,6 +75,23 @@ TEST(Files, ShippedAsDefaultWorksWithItsExampleUncommented) {
   EXPECT_EQ(plan.services[0].cycles.size(), 1U);
 }
 
+TEST(Files, InTheDocumentationAreOneFileThatLoads) {
+  std::ifstream page{fs::path{PLIMSOLL_SOURCE_DIR} / "docs/configuration.md"};
+  std::string text = "[services.db]\ncommand = [\"x\"]\n";
+  int blocks = 0;
+  bool inside = false;
+  for (std::string line; std::getline(page, line);) {
+    if (line == "```toml") ++blocks;
+    if (line.starts_with("```")) {
+      inside = line == "```toml";
+    } else if (inside) {
+      text += line + "\n";
+    }
+  }
+  EXPECT_EQ(blocks, 5);
+  EXPECT_EQ(plan_of(text).services.size(), 2U);
+}
+
 TEST(Print, OfEveryKeyLoadsAsAnEqualPlan) {
   expect_round_trip(plan_of(R"toml([daemon]
 name = "n"
