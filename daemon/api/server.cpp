@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
@@ -27,8 +27,8 @@ constexpr std::chrono::milliseconds accept_rest{100};
 }  // namespace
 
 struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
-  Impl(asio::any_io_executor executor, int listening_fd)
-      : acceptor(executor, Protocol(), listening_fd), rest(executor), house(std::make_shared<House>()) {}
+  Impl(asio::io_context& context, int listening_fd)
+      : acceptor(context, Protocol(), listening_fd), rest(context), house(std::make_shared<House>()) {}
 
   static asio::awaitable<void> accept_loop(std::shared_ptr<Impl> self);
   void start();
@@ -142,8 +142,8 @@ void Server::Impl::close() {
   house->open = false;
 }
 
-Server::Server(asio::any_io_executor executor, int listening_fd, Backend backend, Roles roles, Limits limits)
-    : impl_(std::make_shared<Impl>(std::move(executor), listening_fd)) {
+Server::Server(asio::io_context& context, int listening_fd, Backend backend, Roles roles, Limits limits)
+    : impl_(std::make_shared<Impl>(context, listening_fd)) {
   impl_->house->backend = std::move(backend);
   impl_->house->limits = limits;
   impl_->house->own = ::geteuid();

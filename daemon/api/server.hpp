@@ -14,13 +14,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "daemon/api/wire/wire.hpp"
 
 // Declared only, so that routes, roles and their tests do not compile Asio.
 namespace boost::asio {
-class any_io_executor;
+class io_context;
 }
 
 namespace plimsoll::api {
@@ -64,7 +65,7 @@ struct Roles {
 class Server {
  public:
   /// `listening_fd` is a listening Unix socket and is owned by the server from now on.
-  Server(boost::asio::any_io_executor executor, int listening_fd, Backend backend, Roles roles, Limits limits = {});
+  Server(boost::asio::io_context& context, int listening_fd, Backend backend, Roles roles, Limits limits = {});
   ~Server();
   Server(Server&&) noexcept;
   Server& operator=(Server&&) = delete;

@@ -8,6 +8,10 @@
 
 namespace plimsoll::core {
 
-std::vector<std::string> not_well(const World& world);
+struct Unwell {
+  std::string service;  ///< empty: the daemon as a whole
+  std::string why;
+};
+std::vector<Unwell> not_well(const World& world);
 
 }  // namespace plimsoll::core

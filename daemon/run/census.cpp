@@ -59,7 +59,8 @@ void Census::collect_newcomers(const std::vector<sys::Listed>& listed) {
   }
 }
 
-/// Until nothing more can be placed: each turn places at least one, or all that are left are read again a bounded number of times.
+/// Until nothing more can be placed: each turn places at least one, or all that are left are read again a bounded
+/// number of times.
 void Census::place_newcomers(core::Looked& looked) {
   for (bool progress = true; progress && !newcomers_.empty();) {
     progress = false;
@@ -120,7 +121,8 @@ Census::Placed Census::read_again(pid_t pid, Newcomer& newcomer) {
   return Placed::waits;
 }
 
-/// Law 1: the pidfd first; then who it is and whose child, which the pidfd vouches for; then that this parent is the one recorded.
+/// Law 1: the pidfd first; then who it is and whose child, which the pidfd vouches for; then that this parent is the
+/// one recorded.
 Census::Placed Census::record(pid_t pid, Newcomer& newcomer, core::Looked& looked) {
   auto pidfd = sys::open_pidfd(pid);
   if (!pidfd) {
@@ -146,7 +148,8 @@ Census::Placed Census::record(pid_t pid, Newcomer& newcomer, core::Looked& looke
   return Placed::done;
 }
 
-/// Asked after a child's stat named that pid: it was the member's then if the member lives still, or is a zombie that keeps its pid.
+/// Asked after a child's stat named that pid: it was the member's then if the member lives still, or is a zombie that
+/// keeps its pid.
 bool Census::is_recorded_parent(pid_t ppid) const {
   const Member* member = members_.find_alive(ppid);
   if (member == nullptr) return false;
@@ -179,7 +182,8 @@ bool Census::all_children_known(core::Looked& looked) {
 
 std::vector<pid_t> Census::own_children() const {
   if (auto children = proc_.children(self_)) return std::move(*children);
-  // A kernel without the children files: everybody is asked for his parent, which is slow and no proof, but all there is.
+  // A kernel without the children files: everybody is asked for his parent, which is slow and no proof, but all there
+  // is.
   std::vector<pid_t> children;
   const auto listed = proc_.list();
   if (!listed) return children;

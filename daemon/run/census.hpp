@@ -1,13 +1,14 @@
-// Who is in which tree, by the /proc walk. A look compares the listing of /proc with what is known by (pid, inode of /proc/PID), so that only
-// newcomers are opened: at a thousand processes it costs half a millisecond.
+// Who is in which tree, by the /proc walk. A look compares the listing of /proc with what is known by (pid, inode of
+// /proc/PID), so that only newcomers are opened: at a thousand processes it costs half a millisecond.
 //
-// A newcomer is ours when its parent is a recorded process that lives (checked by that one's pidfd after the parent's pid was read), or is us;
-// parents are placed before their children, and an unknown parent is looked up on the spot: a walk is no snapshot. Its pidfd is opened
-// first and its stat read after, so that what is recorded is what the pidfd holds. What is not ours is remembered and costs nothing more.
+// A newcomer is ours when its parent is a recorded process that lives (checked by that one's pidfd after the parent's
+// pid was read), or is us; parents are placed before their children, and an unknown parent is looked up on the spot: a
+// walk is no snapshot. Its pidfd is opened first and its stat read after, so that what is recorded is what the pidfd
+// holds. What is not ours is remembered and costs nothing more.
 //
-// `complete` is the part that can be relied upon: only this thread reaps our children, so no entry can leave the list of them while it is
-// read, and the kernel appends; one reading in which all of them are known therefore proves that nothing of a tree hides below us.
-// A hopper (fork, exit, fork, exit) always leaves a zombie there, or is known.
+// `complete` is the part that can be relied upon: only this thread reaps our children, so no entry can leave the list
+// of them while it is read, and the kernel appends; one reading in which all of them are known therefore proves that
+// nothing of a tree hides below us. A hopper (fork, exit, fork, exit) always leaves a zombie there, or is known.
 #pragma once
 
 #include <chrono>
@@ -32,13 +33,15 @@ class Census {
   /// New members are added to `members`, pidfd and all.
   Census(Members& members, sys::ProcFs proc, Sources sources, Life life);
 
-  /// `fresh`: first sights, parents before children. A process may be dead already when it is told; its ProcessEnded comes after.
-  /// `changed`: parent, session, program or state (of T t D Z or none of them); a spawned main process is among them when it is seen
-  /// first, with what it runs. The young are read at each look, the others once a second or when their parent died.
+  /// `fresh`: first sights, parents before children. A process may be dead already when it is told; its ProcessEnded
+  /// comes after. `changed`: parent, session, program or state (of T t D Z or none of them); a spawned main process is
+  /// among them when it is seen first, with what it runs. The young are read at each look, the others once a second or
+  /// when their parent died.
   core::Looked look();
   /// Read at each look: an engine, whose state matters.
   void watch(core::ProcessId id, bool on);
-  /// Why the last look could not record what it saw ("3 processes cannot be watched: Too many open files"); empty if it could.
+  /// Why the last look could not record what it saw ("3 processes cannot be watched: Too many open files"); empty if it
+  /// could.
   [[nodiscard]] const std::string& trouble() const { return trouble_; }
 
  private:
@@ -49,7 +52,8 @@ class Census {
     bool foreign = true;
     std::uint64_t look = 0;  ///< in which it was last listed
   };
-  /// A member as it was last told. Its command line stays, so that a change of state need not read it again, which can block.
+  /// A member as it was last told. Its command line stays, so that a change of state need not read it again, which can
+  /// block.
   struct Told {
     core::ProcessId parent;
     bool ourselves = false;
@@ -79,7 +83,7 @@ class Census {
   [[nodiscard]] std::vector<pid_t> own_children() const;
   // census_sight.cpp: what is told of a member
   void reread_members(core::Looked& looked);
-  [[nodiscard]] bool is_due(const Member& member, const Told& told, Steady now) const;
+  [[nodiscard]] bool is_urgent(const Member& member, const Told& told) const;
   void reread(const Member& member, Told& told, core::Looked& looked);
   bool reread_program(const sys::Stat& stat, bool young, Told& told) const;
   core::Sighting sight(const Member& member, const sys::Stat& stat);

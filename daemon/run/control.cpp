@@ -3,7 +3,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <boost/asio/io_context.hpp>
 #include <csignal>
 
 #include "config/config.hpp"
@@ -56,7 +55,7 @@ bool Daemon::listen() {
   }
   // Law 11: a leftover whose pipe is full could not end.
   if (const auto left = sys::drain_fifos(Output::folder_of(socket_->path())); left && !left->empty()) out_.write(*left);
-  server_ = std::make_unique<api::Server>(loop_.context().get_executor(), socket_->release_fd(), backend(),
+  server_ = std::make_unique<api::Server>(loop_.context(), socket_->release_fd(), backend(),
                                           api::Roles{plan_->daemon.operators, plan_->daemon.observers});
   return true;
 }
@@ -134,6 +133,7 @@ api::Backend Daemon::backend() {
   backend.command = [this](wire::Command command, std::string by, std::function<void(wire::Answer)> answer) {
     take_command(std::move(command), std::move(by), std::move(answer));
   };
+  backend.trouble = [this](const std::string& sentence) { note(core::Level::warning, sentence); };
   return backend;
 }
 

@@ -49,7 +49,8 @@ core::EvidenceLookedAt Evidence::look(const core::LookAtEvidence& effect) const 
       all_readable = false;
       continue;
     }
-    const bool holds = std::any_of(clients.begin(), clients.end(), [&](auto inode) { return sockets->contains(inode); });
+    const bool holds =
+        std::any_of(clients.begin(), clients.end(), [&](auto inode) { return sockets->contains(inode); });
     if (!holds || !is_there(member)) continue;
     seen.connected = member;
     seen.source = "descriptors";

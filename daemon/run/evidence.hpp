@@ -1,6 +1,7 @@
-// Counter-evidence before an orphan is ended: does anybody still hold a connection to it? The engine's listening port is found by its
-// descriptors, and so is whose the client's end is. Where descriptors may not be read, the port is taken from the engine's command
-// line (`-p 4466`, `--port=4466`) if something listens there, and any client of that port counts.
+// Counter-evidence before an orphan is ended: does anybody still hold a connection to it? The engine's listening port
+// is found by its descriptors, and so is whose the client's end is. Where descriptors may not be read, the port is
+// taken from the engine's command line (`-p 4466`, `--port=4466`) if something listens there, and any client of that
+// port counts.
 #pragma once
 
 #include <cstdint>

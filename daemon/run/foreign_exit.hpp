@@ -1,4 +1,5 @@
-// How a process ended that is somebody else's child, as far as the kernel tells: while it is a zombie, and after its parent has reaped it.
+// How a process ended that is somebody else's child, as far as the kernel tells: while it is a zombie, and after its
+// parent has reaped it.
 #pragma once
 
 #include <optional>

@@ -24,7 +24,9 @@ std::string error_text(int error) {
 }
 
 /// Where a header would end and another begin.
-bool holds_line_end(const std::string& text) { return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos; }
+bool holds_line_end(const std::string& text) {
+  return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos;
+}
 
 }  // namespace
 
@@ -83,7 +85,8 @@ void HookCaller::call_http(const core::CallHook& hook, const HttpHook& how) {
   for (const auto& [name, value] : how.headers) {
     const auto text = value.from_environment ? environment_.look_up(hook.service, value.text) : value.text;
     if (!text) return answer(hook.id, HookResult::failed, "the environment has no " + value.text);
-    if (holds_line_end(*text)) return answer(hook.id, HookResult::failed, "the header " + name + " holds an end of a line");
+    if (holds_line_end(*text))
+      return answer(hook.id, HookResult::failed, "the header " + name + " holds an end of a line");
     request.headers.emplace_back(name, *text);
   }
   auto call = std::make_unique<Call>(loop_);
@@ -102,7 +105,8 @@ void HookCaller::call_signal(const core::CallHook& hook, const SignalHook& how) 
   if (!*catches) return answer(hook.id, HookResult::skipped, "the process does not catch " + name);
   if (const auto error = members_.send_signal(hook.target, how.signal)) {
     const bool gone = error.value() == ESRCH;
-    return answer(hook.id, HookResult::failed, gone ? "the process has ended" : "cannot send " + name + ": " + error.message());
+    return answer(hook.id, HookResult::failed,
+                  gone ? "the process has ended" : "cannot send " + name + ": " + error.message());
   }
   answer(hook.id, HookResult::done, name + " sent");
 }

@@ -1,5 +1,5 @@
-// Asks the app for something: an HTTP request, a signal, a command. Each call is answered by one HookAnswered, not later than its deadline,
-// unless it is cancelled before.
+// Asks the app for something: an HTTP request, a signal, a command. Each call is answered by one HookAnswered, not
+// later than its deadline, unless it is cancelled before.
 #pragma once
 
 #include <functional>

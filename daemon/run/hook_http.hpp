@@ -1,5 +1,6 @@
-// A hook by HTTP: asked over a fresh connection each time, as a connection that is kept would reach the same worker again.
-// 2xx is done; 409 means "not mine" and is asked again after 20 ms, doubling to 500 ms, until the deadline; any other answer has failed.
+// A hook by HTTP: asked over a fresh connection each time, as a connection that is kept would reach the same worker
+// again. 2xx is done; 409 means "not mine" and is asked again after 20 ms, doubling to 500 ms, until the deadline; any
+// other answer has failed.
 #pragma once
 
 #include <chrono>
@@ -16,10 +17,10 @@ namespace plimsoll::run {
 
 struct HttpRequest {
   std::string method;
-  std::string unix_path;               ///< else host and port
-  std::string host;                    ///< an IP literal or "localhost": 127.0.0.1, then ::1
+  std::string unix_path;  ///< else host and port
+  std::string host;       ///< an IP literal or "localhost": 127.0.0.1, then ::1
   std::string port;
-  std::string target;                  ///< begins with '/'
+  std::string target;  ///< begins with '/'
   std::vector<std::pair<std::string, std::string>> headers;
 };
 

@@ -46,7 +46,8 @@ class PidfdLauncher {
 };
 
 core::SpawnFailed failed(const Service& service, core::RunNumber run, const char* step, int error) {
-  return {service.name, run, error, step, ::strerrordesc_np(error) != nullptr ? ::strerrordesc_np(error) : "unknown error"};
+  return {service.name, run, error, step,
+          ::strerrordesc_np(error) != nullptr ? ::strerrordesc_np(error) : "unknown error"};
 }
 
 }  // namespace

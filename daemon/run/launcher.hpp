@@ -1,4 +1,5 @@
-// Starts a run of a service: composes what sys::spawn needs from the plan, and records the new process before anything else can happen to it.
+// Starts a run of a service: composes what sys::spawn needs from the plan, and records the new process before anything
+// else can happen to it.
 #pragma once
 
 #include <variant>
@@ -24,8 +25,8 @@ class Launcher {
   };
   Launcher(Loop& loop, Members& members, sys::ProcFs proc, Settings settings);
 
-  /// One of the two; dispatching it is the caller's. The process is a member by then. SpawnFailed::step is "record" when it was
-  /// started and could not be recorded; then it was killed.
+  /// One of the two; dispatching it is the caller's. The process is a member by then. SpawnFailed::step is "record"
+  /// when it was started and could not be recorded; then it was killed.
   using Outcome = std::variant<core::SpawnSucceeded, core::SpawnFailed>;
   Outcome launch(const Service& service, core::RunNumber run, Output::Ends ends);
 

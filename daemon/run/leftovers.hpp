@@ -1,5 +1,5 @@
-// What an earlier daemon of the same name left behind (law 11): processes of our uid whose PLIMSOLL_RUN names this boot, this pid namespace,
-// this daemon's name, and a life of it that is over. Never ourselves or an ancestor of ours.
+// What an earlier daemon of the same name left behind (law 11): processes of our uid whose PLIMSOLL_RUN names this
+// boot, this pid namespace, this daemon's name, and a life of it that is over. Never ourselves or an ancestor of ours.
 #pragma once
 
 #include <optional>

@@ -47,8 +47,8 @@ void LineSink::choose_way() {
 
 void LineSink::write(std::string_view lines) {
   if (closed_ || lines.empty()) return;
-  const bool join = !chunks_.empty() && (chunks_.size() > 1 || written_ == 0) &&
-                    chunks_.back().size() + lines.size() <= chunk_size;
+  const bool join =
+      !chunks_.empty() && (chunks_.size() > 1 || written_ == 0) && chunks_.back().size() + lines.size() <= chunk_size;
   if (join) {
     chunks_.back().append(lines);
   } else {

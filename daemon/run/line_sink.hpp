@@ -1,9 +1,10 @@
-// The way out for lines of others: our own stdout or stderr, which somebody may have stopped reading. Writing never blocks the loop; what
-// cannot go now waits in a bounded buffer, and beyond that the oldest whole lines are dropped and counted.
+// The way out for lines of others: our own stdout or stderr, which somebody may have stopped reading. Writing never
+// blocks the loop; what cannot go now waits in a bounded buffer, and beyond that the oldest whole lines are dropped and
+// counted.
 //
-// A descriptor's O_NONBLOCK belongs to everybody who has it open, the shell that started us included, so ours is left alone: a
-// pipe or terminal is opened again (with flags of its own), a socket is sent to with MSG_DONTWAIT, and where neither can be done
-// poll(2) is asked first and no more than a pipe surely takes is written.
+// A descriptor's O_NONBLOCK belongs to everybody who has it open, the shell that started us included, so ours is left
+// alone: a pipe or terminal is opened again (with flags of its own), a socket is sent to with MSG_DONTWAIT, and where
+// neither can be done poll(2) is asked first and no more than a pipe surely takes is written.
 #pragma once
 
 #include <cstdint>

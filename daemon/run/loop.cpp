@@ -17,19 +17,27 @@ struct Loop::Impl {
   asio::io_context context{1};
 };
 
-Loop::Loop() : impl_(std::make_unique<Impl>()) { std::signal(SIGPIPE, SIG_IGN); }
+Loop::Loop() : impl_(std::make_unique<Impl>()) {
+  std::signal(SIGPIPE, SIG_IGN);
+}
 Loop::~Loop() = default;
 
-asio::io_context& Loop::context() { return impl_->context; }
+asio::io_context& Loop::context() {
+  return impl_->context;
+}
 
 void Loop::run() {
   impl_->context.restart();
   impl_->context.run();
 }
 
-void Loop::stop() { impl_->context.stop(); }
+void Loop::stop() {
+  impl_->context.stop();
+}
 
-void Loop::post(std::function<void()> act) { asio::post(impl_->context, std::move(act)); }
+void Loop::post(std::function<void()> act) {
+  asio::post(impl_->context, std::move(act));
+}
 
 // Alarm -----------------------------------------------------------------------------------------------------------
 
@@ -40,7 +48,9 @@ struct Alarm::Impl {
 };
 
 Alarm::Alarm(Loop& loop) : impl_(std::make_shared<Impl>(loop.context())) {}
-Alarm::~Alarm() { cancel(); }
+Alarm::~Alarm() {
+  cancel();
+}
 
 void Alarm::set(Time at, std::function<void()> act) {
   const std::uint64_t setting = ++impl_->setting;

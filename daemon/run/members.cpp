@@ -8,8 +8,8 @@
 namespace plimsoll::run {
 namespace {
 
-// What epoll hands back: pid and start time in one word. Linux gives out no pid of more than 22 bits; the 42 that are left
-// count the ticks of a thousand years. A helper has 0 for its start time.
+// What epoll hands back: pid and start time in one word. Linux gives out no pid of more than 22 bits; the 42 that are
+// left count the ticks of a thousand years. A helper has 0 for its start time.
 constexpr int pid_bits = 22;
 
 std::uint64_t key_of(core::ProcessId id) {
@@ -101,7 +101,9 @@ sys::error_code Members::watch(const sys::Fd& pidfd, core::ProcessId key) {
 }
 
 /// Again for one that is not watched any more: nothing.
-void Members::unwatch(const sys::Fd& pidfd) { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, pidfd.get(), nullptr); }
+void Members::unwatch(const sys::Fd& pidfd) {
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, pidfd.get(), nullptr);
+}
 
 void Members::on_ready() {
   // What does not fit is told again: an end stays readable until it is no longer watched.

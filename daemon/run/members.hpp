@@ -1,13 +1,14 @@
-// The table of recorded processes, and the one reaper. Each member holds the pidfd that was opened when it was first seen; through it alone
-// it is signalled, and its becoming readable is its death (all threads gone).
+// The table of recorded processes, and the one reaper. Each member holds the pidfd that was opened when it was first
+// seen; through it alone it is signalled, and its becoming readable is its death (all threads gone).
 //
-// Who reaps: a process whose parent we are, by fork or by adoption, is reaped through its pidfd as soon as it is dead, and its end is told with
-// its exit. One that is somebody else's stays for its parent: how it ended is read while it is a zombie (/proc/PID/stat) or after it was
-// reaped (PIDFD_GET_INFO), and it is asked again, first often, then each second, until it is gone. Both ways begin by trying to reap, as the
-// kernel alone knows whose child it is by now: a zombie becomes ours when its parent dies.
+// Who reaps: a process whose parent we are, by fork or by adoption, is reaped through its pidfd as soon as it is dead,
+// and its end is told with its exit. One that is somebody else's stays for its parent: how it ended is read while it is
+// a zombie (/proc/PID/stat) or after it was reaped (PIDFD_GET_INFO), and it is asked again, first often, then each
+// second, until it is gone. Both ways begin by trying to reap, as the kernel alone knows whose child it is by now: a
+// zombie becomes ours when its parent dies.
 //
-// Dead children that nobody recorded are swept on SIGCHLD, a bounded number in a turn, as unreaped ones hide those behind them. A
-// pidfd that is readable while there is nothing to wait for is a traced child: asked again by the clock.
+// Dead children that nobody recorded are swept on SIGCHLD, a bounded number in a turn, as unreaped ones hide those
+// behind them. A pidfd that is readable while there is nothing to wait for is a traced child: asked again by the clock.
 #pragma once
 
 #include <chrono>
@@ -39,8 +40,8 @@ struct Member {
 
  private:
   friend class Members;
-  bool checked = false;          ///< start time compared before the first signal
-  sys::Fd statm;                 ///< held from the first reading
+  bool checked = false;  ///< start time compared before the first signal
+  sys::Fd statm;         ///< held from the first reading
   std::optional<core::Exit> exit;
   std::chrono::steady_clock::time_point asked_first{};
   std::chrono::steady_clock::time_point ask_again{};
@@ -54,8 +55,9 @@ class Members {
   Members(const Members&) = delete;
   Members& operator=(const Members&) = delete;
 
-  /// `pidfd` must have been opened before the start time was read. EEXIST if it is recorded already; another error if it
-  /// cannot be watched; then `pidfd` is still the caller's. A spawned process is added in the turn of its spawn, before the sweep can take it for nobody's.
+  /// `pidfd` must have been opened before the start time was read. EEXIST if it is recorded already; another error if
+  /// it cannot be watched; then `pidfd` is still the caller's. A spawned process is added in the turn of its spawn,
+  /// before the sweep can take it for nobody's.
   sys::error_code add(core::ProcessId id, sys::Fd&& pidfd, bool own_child);
   /// A dead one that is not reaped yet is no longer asked about.
   void forget(core::ProcessId id);
@@ -77,7 +79,8 @@ class Members {
   void on_sigchld();
   /// Dead children that nobody had recorded, reaped so far.
   [[nodiscard]] std::uint64_t reaped_unrecorded() const { return reaped_unrecorded_; }
-  /// Notes the kernel's count of OOM kills, so that a rise long ago explains no death of today. At most one reading a second.
+  /// Notes the kernel's count of OOM kills, so that a rise long ago explains no death of today. At most one reading a
+  /// second.
   void watch_oom_counter();
 
   /// A process of our own that is no member (an exec hook): reaped here too. `on_end` comes once, in a later turn.
@@ -119,7 +122,7 @@ class Members {
   std::map<core::ProcessId, Member> table_;
   std::map<int, core::ProcessId> holders_;  ///< who has a pid, until it is reaped
   std::map<pid_t, Helper> helpers_;
-  std::set<core::ProcessId> waiting_;            ///< dead and not reaped: asked again by the clock
+  std::set<core::ProcessId> waiting_;  ///< dead and not reaped: asked again by the clock
   sys::Fd epoll_;
   std::unique_ptr<Watch> watch_;
   Alarm alarm_;

@@ -23,7 +23,9 @@ constexpr seconds between_oom_readings{1};
 /// A large process is dying for a while after the counter rose.
 constexpr seconds oom_explains_for{2};
 
-WallTime wall_now() { return std::chrono::time_point_cast<milliseconds>(std::chrono::system_clock::now()); }
+WallTime wall_now() {
+  return std::chrono::time_point_cast<milliseconds>(std::chrono::system_clock::now());
+}
 
 }  // namespace
 

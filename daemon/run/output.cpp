@@ -11,7 +11,8 @@ namespace {
 constexpr std::size_t piece_size = 64 * 1024;
 /// Beyond this a line is no line, and is passed on as it comes.
 constexpr std::size_t longest_held = 64 * 1024;
-/// Pieces read in one turn of the loop from one FIFO, so that a flood of one service is not the only thing that happens.
+/// Pieces read in one turn of the loop from one FIFO, so that a flood of one service is not the only thing that
+/// happens.
 constexpr int pieces_per_turn = 4;
 /// At the end of a run: what a pipe holds, and no more, as a process that was left behind may go on writing.
 constexpr int pieces_at_end = 16;
@@ -95,7 +96,9 @@ sys::Result<std::unique_ptr<Output>> Output::open(Loop& loop, const std::string&
 Output::Output() = default;
 Output::~Output() = default;
 
-Output::Ends Output::child_ends() const { return {out_->child_end(), err_->child_end()}; }
+Output::Ends Output::child_ends() const {
+  return {out_->child_end(), err_->child_end()};
+}
 
 void Output::run_ended() {
   out_->run_ended();

@@ -1,5 +1,6 @@
-// What a service says: its stdout and stderr, a FIFO each in a folder of the daemon. They are read always, whether or not anybody takes
-// what is read, and passed on in whole lines, byte for byte. The same FIFOs serve all runs of the service.
+// What a service says: its stdout and stderr, a FIFO each in a folder of the daemon. They are read always, whether or
+// not anybody takes what is read, and passed on in whole lines, byte for byte. The same FIFOs serve all runs of the
+// service.
 #pragma once
 
 #include <memory>
@@ -18,10 +19,11 @@ class Output {
     int stdout_fd = -1;
     int stderr_fd = -1;
   };
-  /// Of a daemon: beside its socket, `main.d` for `main.sock`. Several daemons share /run/plimsoll, and may have services of one name.
+  /// Of a daemon: beside its socket, `main.d` for `main.sock`. Several daemons share /run/plimsoll, and may have
+  /// services of one name.
   static std::string folder_of(const std::string& socket_path);
-  /// FIFOs `SERVICE.stdout` and `SERVICE.stderr` in `folder`, which is made if it is missing, but not its parent. The sinks are shared by all
-  /// services and outlive this object.
+  /// FIFOs `SERVICE.stdout` and `SERVICE.stderr` in `folder`, which is made if it is missing, but not its parent. The
+  /// sinks are shared by all services and outlive this object.
   static sys::Result<std::unique_ptr<Output>> open(Loop& loop, const std::string& folder, const std::string& service,
                                                    LineSink& out, LineSink& err);
   ~Output();

@@ -1,5 +1,6 @@
-// PLIMSOLL_RUN: what each child carries in its environment, so that a later daemon can tell what an earlier one left behind (law 11), and
-// this one to whom an adopted process belongs. A hint, never a reason to signal: an environment is inherited and can be forged.
+// PLIMSOLL_RUN: what each child carries in its environment, so that a later daemon can tell what an earlier one left
+// behind (law 11), and this one to whom an adopted process belongs. A hint, never a reason to signal: an environment is
+// inherited and can be forged.
 //   BOOT_ID:PID_NAMESPACE:DAEMON:DAEMON_PID:DAEMON_START:SERVICE:RUN
 #pragma once
 

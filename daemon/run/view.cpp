@@ -83,9 +83,10 @@ wire::Intervention to_wire(const core::Intervention& one, core::Now now) {
 std::vector<wire::Service> View::services() const {
   std::vector<wire::Service> all;
   all.reserve(world_.services.size());
+  const std::vector<core::Unwell> unwell = core::not_well(world_);
   for (const auto& [name, life] : world_.services) {
     Readings readings;
-    all.push_back(to_service(name, life, readings));
+    all.push_back(to_service(name, life, unwell, readings));
   }
   return all;
 }
@@ -95,7 +96,7 @@ std::optional<wire::ServiceDetail> View::service(std::string_view name) const {
   if (found == world_.services.end()) return std::nullopt;
   Readings readings;
   wire::ServiceDetail detail;
-  detail.service = to_service(found->first, found->second, readings);
+  detail.service = to_service(found->first, found->second, core::not_well(world_), readings);
   detail.processes = tree_of(found->first, readings);
   return detail;
 }
@@ -117,11 +118,12 @@ void View::fill(wire::Daemon& daemon) const {
     if (world_.holding->until != core::never) hold.until = to_rfc3339(world_.holding->until_wall);
     daemon.hold = hold;
   }
-  daemon.not_well = core::not_well(world_);
+  for (const core::Unwell& one : core::not_well(world_)) daemon.not_well.push_back(one.why);
   daemon.well = daemon.not_well.empty();
 }
 
-wire::Service View::to_service(const std::string& name, const ServiceLife& life, Readings& readings) const {
+wire::Service View::to_service(const std::string& name, const ServiceLife& life, const std::vector<core::Unwell>& unwell,
+                               Readings& readings) const {
   for (const core::Sample& sample : members_.read_memory(core::live_members(world_, name), true, false)) readings[sample.id] = sample;
   wire::Service service;
   service.name = name;
@@ -145,6 +147,9 @@ wire::Service View::to_service(const std::string& name, const ServiceLife& life,
   service.budget_spent = core::budget_spent(life, now_.steady);
   service.cycles = cycles_of(life);
   service.note = note_of(life, now_);
+  for (const core::Unwell& one : unwell) {
+    if (one.service == name) service.not_well.push_back(one.why);
+  }
   return service;
 }
 
@@ -206,6 +211,7 @@ std::vector<wire::Process> View::tree_of(const std::string& service, const Readi
     wired.parent = process->parent.pid;
     wired.name = process->program.comm;
     wired.role = role_of(*process);
+    if (process->engine && process->engine->listed) wired.rule = process->engine->rule;
     wired.state = state_text(*process);
     if (const auto reading = readings.find(process->id); reading != readings.end()) wired.rss_bytes = reading->second.rss.count;
     wired.age_seconds = seconds(now_.steady - process->born);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "daemon/api/wire/wire.hpp"
+#include "daemon/core/well.hpp"
 #include "daemon/core/world.hpp"
 #include "daemon/run/members.hpp"
 
@@ -26,7 +27,8 @@ class View {
 
  private:
   using Readings = std::map<core::ProcessId, core::Sample>;
-  [[nodiscard]] wire::Service to_service(const std::string& name, const core::ServiceLife& life, Readings& readings) const;
+  [[nodiscard]] wire::Service to_service(const std::string& name, const core::ServiceLife& life, const std::vector<core::Unwell>& unwell,
+                                         Readings& readings) const;
   [[nodiscard]] wire::Engine to_engine(const core::Process& process, const Readings& readings) const;
   [[nodiscard]] std::vector<wire::Engine> engines_of(const std::string& service, const Readings& readings) const;
   [[nodiscard]] std::vector<wire::Process> tree_of(const std::string& service, const Readings& readings) const;

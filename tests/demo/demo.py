@@ -327,7 +327,7 @@ class Demo:
         title("6  Why? The ledger of everything that was done, and why")
         self.plimsoll.show("why")
         ledger = self.plimsoll.json("why")["interventions"]
-        told = {(entry["cause"], entry["pid"]) for entry in ledger if entry["outcome"] == "worked"}
+        told = {(entry["cause"], entry["pid"]) for entry in ledger if entry["end"] == "worked"}
         for cause, pid in self.happened:
             self.fact(f"the ledger tells of engine {pid}: {cause}", (cause, pid) in told)
         self.wait("everything well", lambda: self.plimsoll.ctl("status")[0] == 0)
@@ -376,8 +376,8 @@ def main() -> int:
         demo.play()
         title(f"{len(demo.observed)} facts observed in {time.monotonic() - BEGAN:.0f} s, none missing")
         code = 0
-    except NotObserved as problem:
-        tell(f"[NOT OBSERVED] {problem}")
+    except (NotObserved, KeyError, IndexError, OSError, ValueError, subprocess.TimeoutExpired) as problem:
+        tell(f"[NOT OBSERVED] {problem if isinstance(problem, NotObserved) else repr(problem)}")
         plimsoll.show("events", last=30)
         print("\n".join(plimsoll.log.read_text(errors="replace").splitlines()[-40:]))
     finally:

@@ -13,7 +13,7 @@ def figure(text):
             file.write("figure: " + text + "\n")
 
 
-def spread(what, values, unit="ms"):
+def spread(what, values, unit="ms", worst=max):
     """Median and worst; seconds are shown as milliseconds."""
     shown = [value * 1000 for value in values] if unit == "ms" else list(values)
-    figure(f"{what}: median {statistics.median(shown):.0f} {unit}, worst {max(shown):.0f} {unit}, of {len(shown)}")
+    figure(f"{what}: median {statistics.median(shown):.0f} {unit}, worst {worst(shown):.0f} {unit}, of {len(shown)}")

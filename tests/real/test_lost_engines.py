@@ -60,13 +60,13 @@ def wait_past(instant, daemon, what):
 
 
 def test_a_disconnect_on_purpose_is_an_event_and_no_remedy(launch):
-    daemon, application = launch(service=service(3), rule=RULE)
+    daemon, application = launch(service=service(2), rule=RULE)
     (worker, engine), (_, other) = two_engines(daemon, application)
     since = daemon.mark()
     assert application.ask(worker, "POST", "/admin/disconnect")[0] == 200
     put_away = time.monotonic()
     daemon.wait_event("engine_disconnected", since, pid=engine)
-    wait_past(put_away + 6, daemon, "twice the time to heal")
+    wait_past(put_away + 4, daemon, "twice the time to heal")
     assert no_acts_for(daemon, worker, engine) and alive(worker) and alive(other)
     assert not application.journal("asked") and not daemon.find_event("engine_lost", since)
     # A worker that had an engine and has none is said to be not well, though nothing is done about it.
@@ -77,7 +77,7 @@ def test_a_disconnect_on_purpose_is_an_event_and_no_remedy(launch):
 
 
 def test_an_engine_that_its_app_replaces_within_heal_is_not_acted_on(launch):
-    daemon, application = launch(service=service(10), rule=RULE, environment={"APP_HEAL": "3"})
+    daemon, application = launch(service=service(6), rule=RULE, environment={"APP_HEAL": "3"})
     (worker, engine), (_, other) = two_engines(daemon, application)
     since = daemon.mark()
     os.kill(engine, signal.SIGKILL)
@@ -88,7 +88,7 @@ def test_an_engine_that_its_app_replaces_within_heal_is_not_acted_on(launch):
     found = application.wait_serving(daemon)
     assert found[worker]["pid"] != engine
     daemon.wait(lambda: daemon.ctl("status")[0] == 0, what="a green status")
-    wait_past(killed + 12, daemon, "heal being over")
+    wait_past(killed + 9, daemon, "heal being over")
     assert no_acts_for(daemon, worker, engine) and not application.journal("asked")
     assert {one["pid"] for one in daemon.engines("app")} == {found[worker]["pid"], other}
 
@@ -123,14 +123,14 @@ def test_an_engine_that_its_app_never_replaces_is_remedied_after_heal_and_never_
 
 
 def test_without_exit_info_an_engine_reaped_at_once_counts_as_disconnected_and_is_not_acted_on(launch):
-    daemon, application = launch(service=service(3), rule=RULE, args=WITHOUT_EXIT_INFO,
+    daemon, application = launch(service=service(2), rule=RULE, args=WITHOUT_EXIT_INFO,
                                  environment={"APP_REAP": "at_once"})
     (worker, engine), _ = two_engines(daemon, application)
     since = daemon.mark()
     os.kill(engine, signal.SIGKILL)
     killed = time.monotonic()
     daemon.wait_event("engine_disconnected", since, pid=engine)
-    wait_past(killed + 6, daemon, "twice the time to heal")
+    wait_past(killed + 4, daemon, "twice the time to heal")
     assert no_acts_for(daemon, worker, engine) and not application.journal("asked") and alive(worker)
     assert not daemon.find_event("engine_lost", since)
 

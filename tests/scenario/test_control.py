@@ -289,7 +289,7 @@ def test_hold_withholds_acts_and_says_so_until_released(nest):
     daemon = app_daemon(nest, app_service())
     main = main_of(nest, daemon)
     worker = main.fork()
-    engine = worker.engine("plain", ENGINE)
+    engine = worker.engine("plain", ENGINE, "-p", "PORT")
     daemon.wait_engines("app", 1)
     code, out, err = daemon.ctl("hold")
     assert code == 0, out + err

@@ -7,7 +7,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/io_context.hpp>
 #include <cerrno>
 #include <cstdlib>
@@ -33,7 +32,7 @@ class ServerTest : public testing::Test {
     folder = pattern;
     path = folder + "/s";
     if (!backend.command) backend = fake.backend();
-    server.emplace(context.get_executor(), listening_socket(), backend, Roles{}, limits);
+    server.emplace(context, listening_socket(), backend, Roles{}, limits);
   }
   [[nodiscard]] int listening_socket() const {
     const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -218,8 +218,8 @@ TEST_F(CensusTest, ExecIsSeenByItsName) {
 TEST_F(CensusTest, ExecOfAChildToTheProgramOfItsParentIsSeenByItsArguments) {
   const ScratchFolder folder;
   ASSERT_EQ(::mkfifo((folder / "go").c_str(), 0600), 0);
-  const std::string script = "(read x < " + (folder / "go") + "; exec /bin/sh -c 'read y < " + (folder / "go") +
-                             "; : second') & wait; exit 0";
+  const std::string script =
+      "(read x < " + (folder / "go") + "; exec /bin/sh -c 'read y < " + (folder / "go") + "; : second') & wait; exit 0";
   const auto shell = edge.add_child([&] {
     ::execl("/bin/sh", "/bin/sh", "-c", script.c_str(), nullptr);
     return 127;
@@ -228,7 +228,8 @@ TEST_F(CensusTest, ExecOfAChildToTheProgramOfItsParentIsSeenByItsArguments) {
   edge.until(
       [&] {
         last = census.look();
-        const auto found = std::find_if(last.fresh.begin(), last.fresh.end(), [&](const auto& s) { return s.parent == shell; });
+        const auto found =
+            std::find_if(last.fresh.begin(), last.fresh.end(), [&](const auto& s) { return s.parent == shell; });
         if (found != last.fresh.end()) child = *found;
         return child.id.pid != 0;
       },
@@ -278,7 +279,10 @@ TEST_F(CensusTest, DeadChildrenThatNobodyKnewAreReapedBeforeItIsComplete) {
 
 TEST_F(CensusTest, HopperIsNeverHiddenFromACompleteLook) {
   constexpr int hops = 3'000;
-  edge.add_child([] { hop(hops); return 0; });
+  edge.add_child([] {
+    hop(hops);
+    return 0;
+  });
   int complete = 0;
   int live = 0;
   // Until it has come to rest: each complete look knows a live process of it, or one whose end is still to be told.
@@ -294,7 +298,8 @@ TEST_F(CensusTest, HopperIsNeverHiddenFromACompleteLook) {
         const auto children = *edge.proc.children(::getpid());
         const auto stat = children.size() == 1 ? edge.proc.stat(children[0]) : sys::error_of(ESRCH);
         return ::testing::Test::HasFailure() ||
-               (stat && stat->state == 'S' && edge.members.find({stat->pid, stat->start_time}) != nullptr && last.complete);
+               (stat && stat->state == 'S' && edge.members.find({stat->pid, stat->start_time}) != nullptr &&
+                last.complete);
       },
       "the hopper at rest");
   EXPECT_GE(complete, 1);

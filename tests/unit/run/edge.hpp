@@ -1,5 +1,5 @@
-// A small daemon without a core, for the tests of this folder: a loop, members with a real SIGCHLD, and the events they tell.
-// Nothing sleeps: the loop runs until what is waited for is there, with a deadline that only a hang reaches.
+// A small daemon without a core, for the tests of this folder: a loop, members with a real SIGCHLD, and the events they
+// tell. Nothing sleeps: the loop runs until what is waited for is there, with a deadline that only a hang reaches.
 #pragma once
 
 #include <fcntl.h>
@@ -65,9 +65,9 @@ inline sigset_t sigchld_only() {
 class Edge {
  public:
   explicit Edge(Sources with = {}, sys::ProcFs where = sys::ProcFs())
-      : proc(std::move(where)), sources(with), members(loop, proc, with, [this](core::Event event) {
-          events.push_back(std::move(event));
-        }) {
+      : proc(std::move(where)),
+        sources(with),
+        members(loop, proc, with, [this](core::Event event) { events.push_back(std::move(event)); }) {
     EXPECT_EQ(::prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
     const sigset_t only = sigchld_only();
     ::sigprocmask(SIG_BLOCK, &only, nullptr);

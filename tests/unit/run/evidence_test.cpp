@@ -54,7 +54,10 @@ class EvidenceTest : public ::testing::Test {
     return Edge::id_of(pid);
   }
   core::ProcessId bystander() {
-    return Edge::id_of(Edge::fork_child([] { wait_for_ever(); return 0; }));
+    return Edge::id_of(Edge::fork_child([] {
+      wait_for_ever();
+      return 0;
+    }));
   }
   core::EvidenceLookedAt look(core::ProcessId of, std::vector<core::ProcessId> members) {
     return Evidence(sys::ProcFs(), sources).look({of, std::move(members)});
@@ -133,7 +136,8 @@ core::ProcessId engine_with_argument(const Pipe& pipe, bool listens) {
     const std::string port = std::to_string(inner.next());
     if (listens) ::fcntl(fd, F_SETFD, 0);
     pipe.tell(std::stoi(port));
-    ::execl("/bin/sh", "query-engine", "-c", "while :; do sleep 1000; done", "query-engine", "-p", port.c_str(), nullptr);
+    ::execl("/bin/sh", "query-engine", "-c", "while :; do sleep 1000; done", "query-engine", "-p", port.c_str(),
+            nullptr);
     return 127;
   }));
 }

@@ -26,7 +26,9 @@ class HookTest : public ::testing::Test {
                                  if (name == "TWO_LINES") return "a\nb";
                                  return std::nullopt;
                                },
-                               [](const std::string&) { return Environment{"PATH=/usr/bin:/bin", "FROM=service"}; }},
+                               [](const std::string&) {
+                                 return Environment{"PATH=/usr/bin:/bin", "FROM=service"};
+                               }},
                [this](core::Event event) { edge.events.push_back(std::move(event)); }) {}
 
   core::CallHook hook_of(std::variant<HttpHook, SignalHook, ExecHook> how, Duration timeout = long_enough) {
@@ -233,7 +235,10 @@ TEST_F(HookTest, CancelledCallIsNotAnswered) {
 }
 
 TEST_F(HookTest, SignalThatIsNotCaughtIsSkipped) {
-  const auto target = edge.add_child([] { wait_for_ever(); return 0; });
+  const auto target = edge.add_child([] {
+    wait_for_ever();
+    return 0;
+  });
   auto call = hook_of(SignalHook{SIGUSR2});
   call.target = target;
   const auto answer = answer_to(call);
@@ -302,7 +307,8 @@ TEST_F(HookTest, CommandThatDoesNotExistHasFailed) {
 }
 
 TEST_F(HookTest, CommandThatIgnoresItsEndIsKilledAfterItsDeadline) {
-  const auto answer = answer_to(hook_of(ExecHook{{"sh", "-c", "trap '' TERM; while :; do sleep 1000; done"}}, Duration{200}));
+  const auto answer =
+      answer_to(hook_of(ExecHook{{"sh", "-c", "trap '' TERM; while :; do sleep 1000; done"}}, Duration{200}));
   EXPECT_EQ(answer.result, HookResult::timed_out);
   EXPECT_EQ(answer.detail, "no end within 200ms");
   const auto children = *edge.proc.children(::getpid());
@@ -314,8 +320,8 @@ TEST_F(HookTest, CommandThatIgnoresItsEndIsKilledAfterItsDeadline) {
 
 TEST_F(HookTest, CommandThatIsCancelledIsAskedToEnd) {
   const ScratchFolder folder;
-  const std::string script = "trap 'echo asked > " + (folder / "said") + "; exit 0' TERM; echo > " + (folder / "ready") +
-                             "; while :; do sleep 0.01; done";
+  const std::string script = "trap 'echo asked > " + (folder / "said") + "; exit 0' TERM; echo > " +
+                             (folder / "ready") + "; while :; do sleep 0.01; done";
   const auto call = hook_of(ExecHook{{"sh", "-c", script}});
   caller.call(call);
   edge.until([&] { return std::ifstream(folder / "ready").good(); }, "its start");

@@ -1,8 +1,8 @@
 #include "daemon/run/launcher.hpp"
 
+#include <sys/resource.h>
 #include <algorithm>
 #include <array>
-#include <sys/resource.h>
 
 #include "tests/unit/run/edge.hpp"
 #include "tests/unit/sys/scratch_folder.hpp"

@@ -12,7 +12,10 @@ class LeftoversTest : public ::testing::Test {
 
   /// Of a daemon of our name that has lived: a process that is dead by now.
   Life dead_life() {
-    const pid_t pid = Edge::fork_child([] { wait_for_ever(); return 0; });
+    const pid_t pid = Edge::fork_child([] {
+      wait_for_ever();
+      return 0;
+    });
     Life dead = life;
     dead.process = Edge::id_of(pid);
     ::kill(pid, SIGKILL);
@@ -27,7 +30,9 @@ class LeftoversTest : public ::testing::Test {
     EXPECT_TRUE(outcome.ok);
     return Edge::id_of(outcome.spawned.pid);
   }
-  core::LeftoversLookedFor look(const std::string& service) { return Leftovers(edge.proc, sources, life).look(service); }
+  core::LeftoversLookedFor look(const std::string& service) {
+    return Leftovers(edge.proc, sources, life).look(service);
+  }
 
   Edge edge;
   Sources sources;

@@ -48,7 +48,10 @@ TEST(Members, AdoptedProcessIsReapedByUs) {
   Edge edge;
   const Pipe pipe;
   const auto parent = edge.add_child([&] {
-    pipe.tell(Edge::fork_child([] { wait_for_ever(); return 0; }));
+    pipe.tell(Edge::fork_child([] {
+      wait_for_ever();
+      return 0;
+    }));
     wait_for_ever();
     return 0;
   });
@@ -65,7 +68,10 @@ TEST(Members, AdoptedProcessIsReapedByUs) {
 
 /// A parent that reaps its one child at once, and tells its pid.
 int reap_at_once(const Pipe& pipe) {
-  const pid_t child = Edge::fork_child([] { wait_for_ever(); return 0; });
+  const pid_t child = Edge::fork_child([] {
+    wait_for_ever();
+    return 0;
+  });
   pipe.tell(child);
   ::waitpid(child, nullptr, 0);
   pipe.tell(0);
@@ -74,7 +80,10 @@ int reap_at_once(const Pipe& pipe) {
 
 /// A parent that never looks at its one child.
 int never_reap(const Pipe& pipe) {
-  pipe.tell(Edge::fork_child([] { wait_for_ever(); return 0; }));
+  pipe.tell(Edge::fork_child([] {
+    wait_for_ever();
+    return 0;
+  }));
   wait_for_ever();
 }
 
@@ -90,7 +99,8 @@ TEST(Members, ChildOfAnotherIsLeftToItsParentAndItsReapingIsTold) {
   const Member* member = edge.members.find(engine);
   ASSERT_NE(member, nullptr);
   EXPECT_TRUE(member->reaped);
-  // It was reaped before we looked: only a kernel with PIDFD_GET_INFO's exit can tell how it ended. None may tell it wrong.
+  // It was reaped before we looked: only a kernel with PIDFD_GET_INFO's exit can tell how it ended. None may tell it
+  // wrong.
   if (ended.exit) {
     EXPECT_EQ(ended.exit->signal, SIGKILL);
   }
@@ -152,7 +162,10 @@ TEST(Members, ForgottenZombieIsNoLongerAskedAbout) {
 TEST(Members, DeadChildThatIsTracedIsNotDeadBeforeItsTracerLetsGo) {
   Edge edge;
   const Pipe pipe;
-  const auto traced = edge.add_child([] { wait_for_ever(); return 0; });
+  const auto traced = edge.add_child([] {
+    wait_for_ever();
+    return 0;
+  });
   const auto tracer = edge.add_child([&] {
     pipe.tell(::ptrace(PTRACE_SEIZE, traced.pid, nullptr, nullptr) == 0 ? 1 : 2);
     wait_for_ever();
@@ -178,7 +191,10 @@ TEST(Members, SixHundredDeadChildrenThatNobodyRecordedAreSwept) {
 
 TEST(Members, NoSignalGoesToAProcessWhoseStartTimeIsAnother) {
   Edge edge;
-  const pid_t pid = Edge::fork_child([] { wait_for_ever(); return 0; });
+  const pid_t pid = Edge::fork_child([] {
+    wait_for_ever();
+    return 0;
+  });
   auto pidfd = sys::open_pidfd(pid);
   ASSERT_TRUE(pidfd.has_value());
   const core::ProcessId earlier{pid, Edge::id_of(pid).start_time - 1};
@@ -199,7 +215,10 @@ TEST(Members, SignalToTheDeadIsNoProcess) {
 
 TEST(Members, SameProcessIsRecordedOnce) {
   Edge edge;
-  const auto child = edge.add_child([] { wait_for_ever(); return 0; });
+  const auto child = edge.add_child([] {
+    wait_for_ever();
+    return 0;
+  });
   auto again = sys::open_pidfd(child.pid);
   ASSERT_TRUE(again.has_value());
   EXPECT_EQ(edge.members.add(child, std::move(*again), false).value(), EEXIST);
@@ -211,7 +230,10 @@ TEST(Members, KillByAnotherIsNoOomKillWhileTheCounterStands) {
   const ScratchFolder proc;
   proc.write("vmstat", "nr_free_pages 1\noom_kill 5\n");
   Edge edge({}, sys::ProcFs(proc.path()));
-  const auto child = edge.add_child([] { wait_for_ever(); return 0; });
+  const auto child = edge.add_child([] {
+    wait_for_ever();
+    return 0;
+  });
   ASSERT_EQ(::kill(child.pid, SIGKILL), 0);
   EXPECT_EQ(edge.wait_for<ProcessEnded>(child, "the end").exit->kind, ExitKind::signaled);
 }
@@ -220,8 +242,14 @@ TEST(Members, KillByAnotherIsAnOomKillWhenTheCounterRose) {
   const ScratchFolder proc;
   proc.write("vmstat", "nr_free_pages 1\noom_kill 5\n");
   Edge edge({}, sys::ProcFs(proc.path()));
-  const auto child = edge.add_child([] { wait_for_ever(); return 0; });
-  const auto asked = edge.add_child([] { wait_for_ever(); return 0; });
+  const auto child = edge.add_child([] {
+    wait_for_ever();
+    return 0;
+  });
+  const auto asked = edge.add_child([] {
+    wait_for_ever();
+    return 0;
+  });
   proc.write("vmstat", "nr_free_pages 1\noom_kill 6\n");
   ASSERT_EQ(::kill(child.pid, SIGKILL), 0);
   EXPECT_EQ(edge.wait_for<ProcessEnded>(child, "the end").exit->kind, ExitKind::oom_killed);
@@ -233,7 +261,10 @@ TEST(Members, OurOwnKillIsNoOomKillThoughTheCounterRose) {
   const ScratchFolder proc;
   proc.write("vmstat", "oom_kill 5\n");
   Edge edge({}, sys::ProcFs(proc.path()));
-  const auto child = edge.add_child([] { wait_for_ever(); return 0; });
+  const auto child = edge.add_child([] {
+    wait_for_ever();
+    return 0;
+  });
   const auto stat = "(x) S 1 1 1 0 0 0 0 0 0 0 0 0 0 0 20 0 1 0 " + std::to_string(child.start_time);
   proc.write(std::to_string(child.pid) + "/stat", std::to_string(child.pid) + " " + stat + " 0 0");
   proc.write("vmstat", "oom_kill 6\n");
@@ -286,7 +317,10 @@ TEST(Members, MemoryOfAProcessWhoseLeaderIsDeadIsReadThroughALiveThread) {
 
 TEST(Members, DeadProcessHasNoSample) {
   Edge edge;
-  const auto child = edge.add_child([] { wait_for_ever(); return 0; });
+  const auto child = edge.add_child([] {
+    wait_for_ever();
+    return 0;
+  });
   ASSERT_EQ(edge.members.read_memory({child}, false, false).size(), 1U);
   EXPECT_FALSE(edge.members.send_signal(child, SIGKILL));
   edge.wait_for<ProcessEnded>(child, "the end");

@@ -121,7 +121,8 @@ TEST_F(OutputTest, FloodWithNobodyReadingBlocksNeitherUsNorTheServiceAndLosesWho
   edge.until([&] { return dropped > 0; }, "word of what was dropped");
   EXPECT_LE(out.waiting(), 1U << 20);
   std::string said;
-  edge.until([&] { return (said += read_what_is_there(out_pipe.read_end.get())).ends_with(line_of(lines - 1)); }, "the last line");
+  edge.until([&] { return (said += read_what_is_there(out_pipe.read_end.get())).ends_with(line_of(lines - 1)); },
+             "the last line");
   edge.until([&] { return said.size() / 100 + dropped == lines; }, "every line said or counted");
   ASSERT_EQ(said.size() % 100, 0U);
   int last = -1;

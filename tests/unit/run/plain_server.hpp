@@ -1,5 +1,5 @@
-// An HTTP server of blocking sockets in a thread, with its answers written down beforehand: one for each connection, in order, the last again
-// and again. It shares no code with what it tests.
+// An HTTP server of blocking sockets in a thread, with its answers written down beforehand: one for each connection, in
+// order, the last again and again. It shares no code with what it tests.
 #pragma once
 
 #include <arpa/inet.h>

@@ -17,7 +17,9 @@ RunTag example() {
 }
 constexpr std::string_view written = "4a1f2c3d-0000-4000-8000-123456789abc:4026531836:main:17:123456:web:3";
 
-TEST(RunTag, IsWrittenInSevenParts) { EXPECT_EQ(to_text(example()), written); }
+TEST(RunTag, IsWrittenInSevenParts) {
+  EXPECT_EQ(to_text(example()), written);
+}
 
 TEST(RunTag, IsReadAsItWasWritten) {
   const auto tag = parse_run_tag(written);
