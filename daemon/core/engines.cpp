@@ -262,6 +262,8 @@ void look_for_orphan(Turn& turn, Process& process) {
   const Process* worker = find_process(turn.world, owner.worker);
   const EngineRule* rule = rule_of(turn.world, process.service, state.rule);
   if (worker == nullptr || worker->alive() || rule == nullptr) return;
+  // Where it was re-parented to decides how long its app has: that is known from the look after the death.
+  if (turn.world.last_look < worker->death->at) return;
   if (must_settle_first(*rule, process, *worker) && turn.now.steady - process.born < rule->settle) return;
   declare_orphan(turn, process, *rule, *worker);
 }
@@ -335,6 +337,9 @@ void take_evidence(Turn& turn, const EvidenceLookedAt& found) {
   if (asking && !found.port_known && turn.now.steady - first_seen_orphan < unknown_port_after && !rule->orphan.after) {
     state.phase = Engine::Phase::waiting;
     state.deadline = first_seen_orphan + unknown_port_after;
+    record(turn, entry(EventKind::engine_orphaned, *engine,
+                       "whether engine " + std::to_string(engine->id.pid) + " is still used cannot be seen (" + found.source + "): it is asked to end " +
+                           short_duration(unknown_port_after) + " after the verdict"));
     return;
   }
   if (asking) {

@@ -30,9 +30,10 @@ core::EvidenceLookedAt Evidence::look(const core::LookAtEvidence& effect) const 
   const auto lines = proc_.tcp(effect.engine.pid);
   if (!lines) return seen;
   const Ports ports = ports_of(effect.engine, *lines);
-  seen.port_known = !ports.listening.empty();
+  // Readable descriptors and no listening socket: nobody can be connected, which is an answer.
+  seen.port_known = ports.by_descriptors || !ports.listening.empty();
   if (ports.by_descriptors) seen.source = "descriptors";
-  if (!seen.port_known) return seen;
+  if (ports.listening.empty()) return seen;
 
   // The client's end of each connection; the engine's own has the port on its side.
   std::set<std::uint64_t> clients;

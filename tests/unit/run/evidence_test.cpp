@@ -104,9 +104,9 @@ TEST_F(EvidenceTest, EngineItselfIsNoClientOfItsOwn) {
   EXPECT_FALSE(look(server, {server, bystander()}).connected);
 }
 
-TEST_F(EvidenceTest, EngineWithoutAPortLeavesThePortUnknown) {
+TEST_F(EvidenceTest, EngineThatListensNowhereHasNobodyConnected) {
   const auto seen = look(bystander(), {bystander()});
-  EXPECT_FALSE(seen.port_known);
+  EXPECT_TRUE(seen.port_known);
   EXPECT_FALSE(seen.connected);
   EXPECT_EQ(seen.source, "descriptors");
 }
