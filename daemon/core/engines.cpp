@@ -136,6 +136,15 @@ void judge_death(Turn& turn, Process& engine) {
   lost(turn, engine, *service, *rule);
 }
 
+/// An engine of the slot that is not older than `settle` yet.
+const Process* newcomer_in(const World& world, const SlotKey& key) {
+  for (const auto& [id, process] : world.processes) {
+    if (!process.alive() || !process.engine || process.engine->listed || process.service != key.service) continue;
+    if (process.engine->rule == key.rule && owner_of(world, process).worker == key.owner) return &process;
+  }
+  return nullptr;
+}
+
 /// A lost engine: healed by a successor, given up with its owner, or handed to the ladder.
 void heal(Turn& turn, Process& engine) {
   const Owner owner = owner_of(turn.world, engine);
@@ -161,15 +170,31 @@ void heal(Turn& turn, Process& engine) {
     turn.changed = true;
     return;
   }
-  if (turn.now.steady >= engine.engine->heal_deadline) begin_lost_ladder(turn, engine);
+  if (turn.now.steady < engine.engine->heal_deadline) return;
+  // One that its app has started just now is not mistaken for none.
+  if (const Process* young = newcomer_in(turn.world, key)) {
+    engine.engine->heal_deadline = young->born + rule_of(turn.world, young->service, young->engine->rule)->settle;
+    return;
+  }
+  begin_lost_ladder(turn, engine);
 }
 
 // --- Orphans -------------------------------------------------------------------------------------------------------------
 
+/// The engine, or the uppermost living wrapper around it: whose parent is another one when the owner has ended.
+const Process& below_owner(const World& world, const Process& engine) {
+  const Process* at = &engine;
+  for (const Process* above = find_process(world, at->parent); above != nullptr && above->program.wrapper && above->alive();) {
+    at = above;
+    above = find_process(world, at->parent);
+  }
+  return *at;
+}
+
 /// Rule 4: how long after the verdict an orphan is asked to end.
 Duration orphan_after(const World& world, const EngineRule& rule, const Process& engine, const Process& owner) {
   if (rule.orphan.after) return *rule.orphan.after;
-  const Process* adopter = find_process(world, engine.current_parent);
+  const Process* adopter = find_process(world, below_owner(world, engine).current_parent);
   if (adopter != nullptr && adopter->alive() && adopter->service == engine.service) return 15s;
   const bool clean_or_unknown =
       !owner.death->exit || (owner.death->exit->kind == ExitKind::exited && owner.death->exit->code == 0);
@@ -187,7 +212,8 @@ void declare_orphan(Turn& turn, Process& engine, const EngineRule& rule, const P
   const Duration after = orphan_after(turn.world, rule, engine, owner);
   state.state = EngineState::orphan;
   state.phase = Engine::Phase::waiting;
-  state.deadline = turn.now.steady + after;
+  state.deadline = state.orphan_since = turn.now.steady;
+  state.due = turn.now.steady + after;
   if (!state.listed) list_engine(turn, engine);
   const std::string ended = owner.death->exit ? to_sentence(*owner.death->exit) : "ended, nobody could read how";
   const std::string why = "engine " + std::to_string(engine.id.pid) + " is an orphan: its worker " + std::to_string(owner.id.pid) + " " + ended +
@@ -229,6 +255,45 @@ void record_orphan_rung(Turn& turn, Process& engine, const std::string& rung, bo
   }
 }
 
+/// No orphan after all: it is the service's from now on.
+void revoke(Turn& turn, Process& engine, const std::string& why) {
+  Engine& state = *engine.engine;
+  state.state = EngineState::live;
+  state.by_service = true;
+  state.phase = Engine::Phase::none;
+  state.deadline = state.due = never;
+  record(turn, entry(EventKind::engine_orphaned, engine,
+                     "engine " + std::to_string(engine.id.pid) + " " + why + ": left alone, owned by the service from now on"));
+  close_intervention(turn, state.intervention, LadderEnd::subsided);
+  state.intervention = 0;
+  turn.changed = true;
+}
+
+void ask_orphan(Turn& turn, Process& engine, const EngineRule& rule) {
+  record_orphan_rung(turn, engine, "end", false);
+  engine.engine->state = EngineState::ending;
+  engine.engine->phase = Engine::Phase::asked;
+  engine.engine->deadline = turn.now.steady + rule.orphan.grace;
+  ask_to_end(turn, engine, rule.stop.signal, never);
+}
+
+/// Said once; while it is withheld the orphan stays one, and a release finds it still due.
+void withhold_end(Turn& turn, Process& engine) {
+  Engine& state = *engine.engine;
+  const Intervention* ledger = find_intervention(turn.world, state.intervention);
+  if (ledger != nullptr && ledger->rungs.empty()) record_orphan_rung(turn, engine, "end", true);
+  state.phase = Engine::Phase::waiting;
+  state.deadline = state.due = turn.now.steady + 1s;
+}
+
+void kill_orphan(Turn& turn, Process& engine) {
+  // What outlives SIGKILL is asked for again in case it was not delivered, and said once.
+  if (!engine.killed) record_orphan_rung(turn, engine, "kill", false);
+  engine.engine->phase = Engine::Phase::asked;
+  engine.engine->deadline = turn.now.steady + 10s;
+  kill_now(turn, engine);
+}
+
 void move_orphan(Turn& turn, Process& engine) {
   Engine& state = *engine.engine;
   const EngineRule* rule = rule_of(turn.world, engine.service, state.rule);
@@ -236,12 +301,11 @@ void move_orphan(Turn& turn, Process& engine) {
   switch (state.phase) {
     case Engine::Phase::none: return;
     case Engine::Phase::waiting:
-      if (withheld(turn.world, false)) {
-        // Said once; while it is withheld the orphan stays one, and a release finds it still due.
-        Intervention* ledger = find_intervention(turn.world, state.intervention);
-        if (ledger == nullptr || ledger->rungs.empty()) record_orphan_rung(turn, engine, "end", true);
-        state.deadline = turn.now.steady + 1s;
-        return;
+      // How its parent ended may have become known only now: a launcher's engine is no orphan.
+      if (owner_of(turn.world, engine).service()) return revoke(turn, engine, "was started on purpose by a launcher");
+      if (turn.now.steady < state.due) {
+        state.deadline = std::min(state.due, turn.now.steady + 1s);
+        return ask_for_evidence(turn, engine);
       }
       state.phase = Engine::Phase::looking;
       break;
@@ -266,6 +330,14 @@ void look_for_orphan(Turn& turn, Process& process) {
   if (turn.world.last_look < worker->death->at) return;
   if (must_settle_first(*rule, process, *worker) && turn.now.steady - process.born < rule->settle) return;
   declare_orphan(turn, process, *rule, *worker);
+}
+
+/// Rule 10 for a lost one: seen after its end; or shortly before, by an app that starts the new engine first.
+bool stands_for_lost(const Process& ended, const Process& candidate) {
+  if (!ended.death) return false;
+  const bool after_end = candidate.first_seen >= ended.death->at;
+  const bool before_end = candidate.first_seen >= ended.death->at - 5s && candidate.first_seen > ended.first_seen + 5s;
+  return after_end || before_end;
 }
 
 bool settled(const World& world, const Process& process, Steady at) {
@@ -296,7 +368,8 @@ void engine_ended(Turn& turn, Process& engine) {
   state.deadline = never;
   if (state.intervention != 0) {
     state.state = EngineState::gone;
-    if (Intervention* ledger = find_intervention(turn.world, state.intervention)) {
+    Intervention* ledger = find_intervention(turn.world, state.intervention);
+    if (ledger != nullptr) {
       if (!ledger->rungs.empty() && !ledger->rungs.back().outcome) {
         ledger->rungs.back().outcome = Outcome::worked;
         ledger->rungs.back().took = std::chrono::duration_cast<Duration>(turn.now.steady - ledger->rungs.back().began);
@@ -304,7 +377,8 @@ void engine_ended(Turn& turn, Process& engine) {
       ledger->rss_after = Bytes{0};
       close_intervention(turn, state.intervention, ledger->rungs.empty() ? LadderEnd::subsided : LadderEnd::worked);
     }
-    say_gone(turn, engine, EventKind::engine_gone, "orphan " + std::to_string(engine.id.pid) + " is gone: " + how(engine));
+    const std::string what = ledger != nullptr && ledger->cause != Cause::orphan ? "engine " : "orphan ";
+    say_gone(turn, engine, EventKind::engine_gone, what + std::to_string(engine.id.pid) + " is gone: " + how(engine));
     return;
   }
   judge_death(turn, engine);
@@ -315,59 +389,42 @@ void take_evidence(Turn& turn, const EvidenceLookedAt& found) {
   if (engine == nullptr || !engine->alive() || !engine->engine) return;
   Engine& state = *engine->engine;
   const EngineRule* rule = rule_of(turn.world, engine->service, state.rule);
-  const bool asking = state.phase == Engine::Phase::looking;
-  if (rule == nullptr || (!asking && state.phase != Engine::Phase::looking_again)) return;
+  if (rule == nullptr || state.phase == Engine::Phase::none || state.phase == Engine::Phase::asked) return;
   if (found.connected) {
-    state.state = EngineState::live;
-    state.by_service = true;
-    state.phase = Engine::Phase::none;
-    state.deadline = never;
     const std::string who = found.connected->pid == 0 ? "a process of the service" : "process " + std::to_string(found.connected->pid);
-    record(turn, entry(EventKind::engine_orphaned, *engine,
-                       "engine " + std::to_string(engine->id.pid) + " is used by " + who + " (" + found.source +
-                           "): left alone, owned by the service from now on"));
-    close_intervention(turn, state.intervention, LadderEnd::subsided);
-    state.intervention = 0;
-    turn.changed = true;
-    return;
+    return revoke(turn, *engine, "is used by " + who + " (" + found.source + ")");
   }
-  const Steady first_seen_orphan = find_intervention(turn.world, state.intervention) != nullptr
-                                       ? find_intervention(turn.world, state.intervention)->began
-                                       : turn.now.steady;
-  if (asking && !found.port_known && turn.now.steady - first_seen_orphan < unknown_port_after && !rule->orphan.after) {
+  if (state.phase == Engine::Phase::waiting) return;
+  if (state.phase == Engine::Phase::looking_again) return kill_orphan(turn, *engine);
+  if (!found.port_known && turn.now.steady - state.orphan_since < unknown_port_after) {
     state.phase = Engine::Phase::waiting;
-    state.deadline = first_seen_orphan + unknown_port_after;
+    state.due = state.orphan_since + unknown_port_after;
+    state.deadline = std::min(state.due, turn.now.steady + 1s);
     record(turn, entry(EventKind::engine_orphaned, *engine,
                        "whether engine " + std::to_string(engine->id.pid) + " is still used cannot be seen (" + found.source + "): it is asked to end " +
                            short_duration(unknown_port_after) + " after the verdict"));
     return;
   }
-  if (asking) {
-    record_orphan_rung(turn, *engine, "end", false);
-    state.state = EngineState::ending;
-    state.phase = Engine::Phase::asked;
-    state.deadline = turn.now.steady + rule->orphan.grace;
-    ask_to_end(turn, *engine, rule->stop.signal, never);
-  } else {
-    record_orphan_rung(turn, *engine, "kill", false);
-    state.phase = Engine::Phase::asked;
-    state.deadline = turn.now.steady + 10s;
-    kill_now(turn, *engine);
-  }
-  turn.changed = true;
+  if (withheld(turn.world, false)) return withhold_end(turn, *engine);
+  ask_orphan(turn, *engine, *rule);
+}
+
+void end_orphan_over_limit(Turn& turn, Process& engine) {
+  const EngineRule* rule = rule_of(turn.world, engine.service, engine.engine->rule);
+  const bool asked = engine.engine->phase == Engine::Phase::asked || engine.engine->phase == Engine::Phase::looking_again;
+  if (rule != nullptr && !asked && !withheld(turn.world, true)) ask_orphan(turn, engine, *rule);
 }
 
 Process* successor_of(World& world, const Process& ended, std::optional<Steady> since) {
+  if (!ended.engine) return nullptr;
   const SlotKey key = slot_of(world, ended);
+  const bool was_lost = ended.engine->state == EngineState::lost;
   Process* best = nullptr;
   for (auto& [id, process] : world.processes) {
     if (!process.alive() || !process.engine || !process.engine->listed || process.engine->stands || id == ended.id) continue;
     if (process.service != key.service || process.engine->rule != key.rule || owner_of(world, process).worker != key.owner) continue;
     const bool after_remedy = since && process.first_seen >= *since;
-    // Rule 10 for a lost one: after its end; or shortly before, by an app that starts the new engine first.
-    const bool after_end = ended.death && process.first_seen >= ended.death->at;
-    const bool before_end = ended.death && process.first_seen >= ended.death->at - 5s && process.first_seen > ended.first_seen + 5s;
-    if (!(after_remedy || (!since && (after_end || before_end)))) continue;
+    if (!after_remedy && !(was_lost && stands_for_lost(ended, process))) continue;
     if (best == nullptr || process.first_seen < best->first_seen) best = &process;
   }
   return best;

@@ -22,8 +22,10 @@ void settle_engines(Turn& turn);
 Steady engines_deadline(const World& world);
 
 void take_evidence(Turn& turn, const EvidenceLookedAt& found);
+/// An orphan crossed its hard line: it is asked to end now, whoever uses it.
+void end_orphan_over_limit(Turn& turn, Process& engine);
 
-/// Rule 10: the live engine that stands for `ended`, if there is one. `since`: when the remedy began.
+/// Rule 10: the live engine that stands for `ended`, if there is one. `since`: when the remedy began, if there was one.
 Process* successor_of(World& world, const Process& ended, std::optional<Steady> since);
 /// Marks it as standing for one, and says how long the slot was without an engine.
 Duration take_successor(Process& successor, const Process& ended);

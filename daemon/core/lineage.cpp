@@ -27,15 +27,19 @@ void reach_through_wrappers(const World& world, ProcessId id, std::vector<Proces
 
 // --- Rule 3: adopted -------------------------------------------------------------------------------------------------
 
-/// The owner that a child of `member` would have: itself, or what is found above wrappers and launchers.
-std::optional<ProcessId> owner_below(const World& world, const Process& member, const Process& newcomer) {
+/// The process that a child of `member` would be owned through: itself, what is found above wrappers, or a launcher, below which
+/// the service is the owner.
+std::optional<ProcessId> owner_below(const World& world, const Process& member) {
   const Process* at = &member;
-  while (at->program.wrapper || is_launcher(world, *at, newcomer)) {
+  while (at->program.wrapper) {
     at = find_process(world, at->parent);
     if (at == nullptr) return std::nullopt;
   }
   return at->id;
 }
+
+/// Starts are read in ticks of 10 ms: a child can seem that much older than its parent.
+constexpr Duration grain{10};
 
 /// "It is given to the owner on which all members agree that died since the last look, in whose session it stands and whose life
 /// contains its start."
@@ -43,18 +47,20 @@ std::optional<ProcessId> agreed_owner(const World& world, const Process& newcome
   std::optional<ProcessId> agreed;
   for (const auto& [id, member] : world.processes) {
     if (member.alive() || member.service.empty() || member.death->at < world.last_look) continue;
-    if (member.session != newcomer.session || newcomer.born < member.born || member.death->at < newcomer.born) continue;
+    if (member.session != newcomer.session || newcomer.born + grain < member.born || member.death->at < newcomer.born) continue;
     if (member.engine && !is_launcher(world, member, newcomer)) continue;
-    const auto owner = owner_below(world, member, newcomer);
+    const auto owner = owner_below(world, member);
     if (!owner || (agreed && *agreed != *owner)) return std::nullopt;
     agreed = owner;
   }
   return agreed;
 }
 
-const Process* member_in_session(const World& world, int session) {
+/// A member that held the newcomer's session while both lived: the number was not given out again in between (law 1).
+const Process* member_in_session(const World& world, const Process& newcomer) {
   for (const auto& [id, member] : world.processes) {
-    if (member.session == session && !member.service.empty()) return &member;
+    const bool together = member.alive() || member.death->at >= newcomer.born;
+    if (together && member.session == newcomer.session && !member.service.empty()) return &member;
   }
   return nullptr;
 }
@@ -70,7 +76,7 @@ void place_adopted(Turn& turn, Process& newcomer, const Sighting& sighting) {
     newcomer.run = parent.run;
     return;
   }
-  if (const Process* member = member_in_session(turn.world, newcomer.session)) {
+  if (const Process* member = member_in_session(turn.world, newcomer)) {
     newcomer.service = member->service;
     newcomer.run = member->run;
     return;
@@ -210,23 +216,25 @@ void take_in(Turn& turn, const Looked& looked) {
 
 void forget_the_dead(Turn& turn) {
   World& world = turn.world;
-  std::set<ProcessId> needed;
+  std::set<ProcessId> needed{nobody};
+  // With its ancestors: whose it was is read off them.
+  const auto keep = [&](ProcessId id) {
+    for (const Process* at = find_process(world, id); at != nullptr && needed.insert(at->id).second;) at = find_process(world, at->parent);
+  };
   for (const auto& [id, process] : world.processes) {
     // A dead engine is needed until its verdict is said and, when it was lost, until it is healed.
     const bool open_verdict = process.engine && (!process.engine->judged || process.engine->state == EngineState::lost);
     const bool recent = process.death && process.death->at >= world.look_before;
-    if (process.alive() || open_verdict || recent || !process.death->reaped) {
-      for (const Process* at = &process; at != nullptr && needed.insert(at->id).second;) at = find_process(world, at->parent);
-    }
+    if (process.alive() || open_verdict || recent || !process.death->reaped) keep(id);
   }
   for (const auto& [key, slot] : world.slots) {
     if (!slot.ladder) continue;
-    needed.insert({slot.ladder->subject, slot.ladder->owner, slot.ladder->owner_parent, key.owner});
+    for (const ProcessId& id : {slot.ladder->subject, slot.ladder->owner, slot.ladder->owner_parent, key.owner}) keep(id);
   }
   for (const auto& [name, life] : world.services) {
-    needed.insert(life.main);
-    if (life.own.ladder) needed.insert(life.own.ladder->subject);
-    if (life.round) needed.insert(life.round->left.begin(), life.round->left.end());
+    keep(life.main);
+    if (life.own.ladder) keep(life.own.ladder->subject);
+    if (life.round) std::for_each(life.round->left.begin(), life.round->left.end(), keep);
   }
   for (auto it = world.processes.begin(); it != world.processes.end();) {
     if (needed.contains(it->first)) {

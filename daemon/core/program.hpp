@@ -1,5 +1,5 @@
-// What a process runs, as far as verdicts need it: is it a wrapper, does an engine rule match it. Command lines are looked at here once and
-// not kept: they may hold secrets.
+// What a process runs, as far as verdicts need it: is it a wrapper, does an engine rule match it. Command lines are looked at here and do
+// not become part of the World: they may hold secrets, and a World may be shown or stored.
 #pragma once
 
 #include <string>

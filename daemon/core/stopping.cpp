@@ -130,7 +130,12 @@ void abandon_stuck(Turn& turn, const std::string& service) {
   Entry said = entry(EventKind::operator_, service, "forced: " + name_processes(turn.world, members) + " are left behind, nobody's from now on");
   said.level = Level::warning;
   record(turn, said);
-  for (const ProcessId& id : members) find_process(turn.world, id)->service.clear();
+  for (const ProcessId& id : members) {
+    Process& process = *find_process(turn.world, id);
+    process.service.clear();
+    process.engine.reset();
+    process.memory.next = never;
+  }
   life.afterwards = Afterwards::start;
   finish_stop(turn, service, life);
 }

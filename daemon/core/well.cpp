@@ -24,7 +24,9 @@ void judge_process(const World& world, const Process& process, std::vector<Unwel
     const EngineState state = process.engine->state;
     if (state == EngineState::lost) said.push_back({process.service, process.service + ": engine " + pid + " is lost"});
     if (state == EngineState::hung) said.push_back({process.service, process.service + ": engine " + pid + " is hung"});
-    if (process.alive() && (state == EngineState::orphan)) said.push_back({process.service, process.service + ": engine " + pid + " is an orphan"});
+    // One that was asked to end and has not is no less an orphan.
+    const bool orphan = state == EngineState::orphan || process.engine->phase != Engine::Phase::none;
+    if (process.alive() && orphan) said.push_back({process.service, process.service + ": engine " + pid + " is an orphan"});
   }
   if (!process.alive() || !process.engine_missing_since || process.service.empty()) return;
   const Service* plan = plan_of(world, process.service);

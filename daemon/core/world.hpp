@@ -40,6 +40,7 @@ struct MemoryWatch {
   bool soft_said = false;          ///< limit_crossed was recorded for this stay above the line
   bool hard_said = false;
   bool asked = false;              ///< a read is under way
+  bool exact_asked = false;        ///< and it is the exact one: its answer is judged, exact or not
 };
 
 /// How a process came to be recorded.
@@ -63,7 +64,8 @@ struct Engine {
   /// The end of an orphan, step by step; `deadline` belongs to the phase.
   enum class Phase { none, waiting, looking, asked, looking_again } phase = Phase::none;
   Steady deadline = never;
-  bool adopted_by_member = false;
+  Steady orphan_since{};
+  Steady due = never;  ///< when an orphan is asked to end; evidence is looked at until then
   InterventionId intervention = 0;
 
   bool judged = false;         ///< dead, and its verdict was said
@@ -122,6 +124,7 @@ struct Ladder {
   ProcessId owner_parent;
   RunNumber run = 0;           ///< of the service when the rung began
   bool ended_owner = false;    ///< a rung of its own ended the owner: the ladder outlives its slot until judged
+  bool acted = false;          ///< a rung of it has acted: what ended since may be our doing
 };
 
 struct Slot {
@@ -133,13 +136,15 @@ struct Slot {
 /// Engines replaced one slot after the other: a cycle's turn, or what an operator asked for.
 struct Round {
   std::optional<std::size_t> cycle;  ///< index in the plan; nothing: an operator's
+  std::string schedule;              ///< of the cycle; a reload may have taken it out of the plan meanwhile
   CommandId command = 0;
   std::vector<ProcessId> left;       ///< engines still to be replaced
   std::optional<SlotKey> at;         ///< whose turn it is
   bool restart = false;              ///< waiting for the service's next run instead
   RunNumber run = 0;
   int done = 0;
-  Steady deadline = never;
+  Steady began{};
+  Steady deadline = never;           ///< of a restart, or of the successor that a turn's second engine still owes
   InterventionId intervention = 0;
   std::optional<Outcome> turn;       ///< how the turn of `at` came out
   std::string turn_why;
@@ -149,6 +154,8 @@ struct CycleClock {
   std::optional<Steady> next_steady;      ///< `every`: the grid, jitter included
   Steady grid{};                          ///< the grid's point without jitter
   std::optional<WallSeconds> next_wall;   ///< cron, jitter included
+  std::optional<WallSeconds> planned;     ///< the same without jitter
+  WallTime planned_at{};                  ///< by this reading; an earlier one later on means that the clock was set back
   std::optional<WallSeconds> fired;       ///< the last wall instant used: nothing fires twice when the clock steps back
   bool due = false;                       ///< waiting for its window, the budget or another round
   std::uint64_t done = 0;
