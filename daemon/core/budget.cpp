@@ -34,6 +34,11 @@ void spend(Turn& turn, const std::string& service) {
   life.acts.push_back(turn.now.steady);
 }
 
+void unspend(Turn& turn, const std::string& service) {
+  ServiceLife& life = turn.world.services.at(service);
+  if (!life.acts.empty()) life.acts.pop_back();
+}
+
 Steady budget_back(const ServiceLife& life) {
   const auto acts = static_cast<std::size_t>(std::max(life.plan->budget.acts, 1));
   if (life.acts.size() < acts) return Steady::min();

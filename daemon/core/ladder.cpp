@@ -42,6 +42,12 @@ const std::vector<Rung>& rungs_for(const World& world, const std::string& servic
 bool acts(RungKind kind) { return kind != RungKind::log && kind != RungKind::wait; }
 bool is_round(const Ladder& ladder) { return !ladder.cause || *ladder.cause == Cause::cycle; }
 
+/// A rung of it has ended the run, and the next run will tell how it went.
+bool ends_run(const Ladder& ladder) {
+  const bool at_work = ladder.phase == Ladder::Phase::ending || ladder.phase == Ladder::Phase::verifying;
+  return at_work && (ladder.doing == RungKind::restart || (ladder.of_run && (ladder.doing == RungKind::end || ladder.doing == RungKind::kill)));
+}
+
 // --- How a rung and a ladder are said -------------------------------------------------------------------------------------
 
 Entry rung_entry(const Place& place, const Ladder& ladder, const std::string& rung, std::string why) {
@@ -93,10 +99,8 @@ void finish(Turn& turn, const Place& place, LadderEnd end, const std::string& wh
     tell_round(turn, place, end == LadderEnd::worked ? Outcome::worked : Outcome::failed, why);
     return;
   }
-  const bool acted = std::any_of(ladder.rungs.begin(), ladder.rungs.begin() + static_cast<std::ptrdiff_t>(ladder.next),
-                                 [](const Rung& rung) { return acts(rung.kind); });
   const Steady cool = turn.now.steady + life.plan->cool_down;
-  if (acted && end != LadderEnd::preempted) {
+  if ((ladder.acted && end != LadderEnd::preempted) || end == LadderEnd::exhausted) {
     place.slot->cool_until = cool;
     if (ladder.doing == RungKind::worker || ladder.doing == RungKind::restart) life.cool_until = cool;
   }
@@ -128,13 +132,18 @@ std::optional<LadderEnd> cause_is_over(Turn& turn, const Place& place, const Lad
   if (is_round(ladder) || ladder.next == 0) return std::nullopt;
   Process* subject = find_process(turn.world, ladder.subject);
   if (place.rule.empty()) {
-    const MemoryWatch& watch = subject != nullptr ? subject->memory : turn.world.services.at(place.service).tree;
-    const MemoryPolicy& policy = turn.world.services.at(place.service).plan->memory;
+    const ServiceLife& life = turn.world.services.at(place.service);
+    const MemoryPolicy& policy = life.plan->memory;
+    const bool tree = policy.of == MemoryScope::tree;
+    if (!tree && (subject == nullptr || !subject->alive())) return LadderEnd::subsided;
+    const MemoryWatch& watch = tree ? life.tree : subject->memory;
     const auto line = ladder.cause == Cause::hard ? policy.hard : policy.soft;
     return !line || watch.rss < *line ? std::optional{LadderEnd::subsided} : std::nullopt;
   }
-  if (subject == nullptr) return LadderEnd::subsided;
+  if (subject == nullptr || !subject->engine) return LadderEnd::subsided;
   if (!subject->alive()) {
+    // What ended without us has its own verdict; and an app that connects lazily owes no successor.
+    if (ladder.cause != Cause::lost && (!ladder.acted || !ladder.expect.successor)) return LadderEnd::subsided;
     const Intervention* ledger = find_intervention(turn.world, ladder.intervention);
     Process* successor = successor_of(turn.world, *subject, ledger != nullptr ? ledger->began : ladder.rung_began);
     if (successor == nullptr) return std::nullopt;
@@ -165,16 +174,17 @@ void withhold(Turn& turn, const Place& place) {
   said.would = true;
   record(turn, said);
   add_rung(turn, ladder, rung);
-  const InterventionId id = ladder.intervention;
-  if (Intervention* ledger = find_intervention(turn.world, id)) {
-    ledger->would = true;
+  if (Intervention* ledger = find_intervention(turn.world, ladder.intervention)) {
+    // A hold can come between two rungs: then it did act.
+    ledger->would = !ladder.acted;
+    if (ladder.acted) ledger->end = LadderEnd::preempted;
     ledger->ended = turn.now.steady;
     if (!ledger->rungs.empty()) ledger->rungs.back().why = "withheld";
   }
   const Duration cool_down = turn.world.services.at(place.service).plan->cool_down;
   Process* subject = find_process(turn.world, ladder.subject);
   if (subject != nullptr && subject->engine && subject->engine->state == EngineState::lost) subject->engine->heal_deadline = turn.now.steady + cool_down;
-  if (is_round(ladder)) tell_round(turn, place, Outcome::skipped, "withheld");
+  if (is_round(ladder)) tell_round(turn, place, Outcome::failed, "withheld");
   place.slot->ladder.reset();
   place.slot->cool_until = turn.now.steady + cool_down;
   turn.changed = true;
@@ -182,14 +192,13 @@ void withhold(Turn& turn, const Place& place) {
 
 /// Law 6: with the budget spent, a hard line is still acted on: by a restart with the policy's backoff, not by one more kill.
 void out_of_budget(Turn& turn, const Place& place) {
-  const Ladder& ladder = *place.slot->ladder;
-  if (ladder.cause == Cause::hard) {
-    turn.world.services.at(place.service).expected_end = true;
-    end_run(turn, place.service, StopCause::rung, Afterwards::back_off, "hard limit crossed with the budget spent");
-  }
+  const bool hard = place.slot->ladder->cause == Cause::hard;
   const Steady back = budget_back(turn.world.services.at(place.service));
   finish(turn, place, LadderEnd::no_budget, "the budget is spent");
   place.slot->cool_until = std::max(place.slot->cool_until, back);
+  if (!hard) return;
+  place.slot->exhausted = outlived_sigkill(turn.world, place.service, turn.now.steady) != nullptr;
+  if (!place.slot->exhausted) restart_with_backoff(turn, place.service, "hard limit crossed with the budget spent");
 }
 
 void try_rung(Turn& turn, const Place& place) {
@@ -215,6 +224,7 @@ void try_rung(Turn& turn, const Place& place) {
     if (is_round(ladder)) finish(turn, place, LadderEnd::exhausted, tried.why);
     return;
   }
+  ladder.acted = ladder.acted || acts(rung.kind);
   if (!is_round(ladder) && acts(rung.kind)) spend(turn, place.service);
 }
 
@@ -222,6 +232,8 @@ void rung_failed(Turn& turn, const Place& place, Outcome outcome, const std::str
   Ladder& ladder = *place.slot->ladder;
   say_outcome(turn, place, ladder, outcome, why);
   turn.changed = true;
+  // Whatever ends the run from now on is no longer this rung.
+  if (ends_run(ladder)) turn.world.services.at(place.service).expected_end = false;
   if (is_round(ladder)) return finish(turn, place, LadderEnd::exhausted, why);
   next_rung(ladder);
 }
@@ -256,14 +268,23 @@ void wait_for_end(Turn& turn, const Place& place) {
   }
 }
 
+void preempt(Turn& turn, const Place& place, const std::string& why) {
+  Ladder& ladder = *place.slot->ladder;
+  if (ladder.hook != 0) turn.emit(CancelHook{ladder.hook});
+  if (ladder.next > 0 && ladder.phase != Ladder::Phase::due) say_outcome(turn, place, ladder, Outcome::failed, why);
+  finish(turn, place, LadderEnd::preempted, why);
+}
+
 void settle_ladder(Turn& turn, const Place& place) {
   Ladder& ladder = *place.slot->ladder;
+  if (ends_run(ladder) && !turn.world.services.at(place.service).wanted) return preempt(turn, place, "the service is stopped");
   const bool late = turn.now.steady >= ladder.deadline;
   switch (ladder.phase) {
     case Ladder::Phase::due: return try_rung(turn, place);
     case Ladder::Phase::hook:
-      if (late) rung_failed(turn, place, Outcome::timed_out, "no answer");
-      return;
+      if (!late) return;
+      turn.emit(CancelHook{ladder.hook});
+      return rung_failed(turn, place, Outcome::timed_out, "no answer");
     case Ladder::Phase::ending: return wait_for_end(turn, place);
     case Ladder::Phase::verifying:
       if (has_worked(turn, place, ladder)) return rung_worked(turn, place);
@@ -279,16 +300,10 @@ void settle_ladder(Turn& turn, const Place& place) {
   }
 }
 
-void preempt(Turn& turn, const Place& place, const std::string& why) {
-  Ladder& ladder = *place.slot->ladder;
-  if (ladder.hook != 0) turn.emit(CancelHook{ladder.hook});
-  if (ladder.next > 0 && ladder.phase != Ladder::Phase::due) say_outcome(turn, place, ladder, Outcome::failed, why);
-  finish(turn, place, LadderEnd::preempted, why);
-}
-
 void begin(Turn& turn, const SlotKey& key, Ladder ladder, const Intervention* ledger) {
   if (ledger != nullptr) ladder.intervention = ledger->id;
   ladder.owner = key.owner;
+  ladder.of_run = key.rule.empty();
   if (const Process* owner = find_process(turn.world, key.owner)) ladder.owner_parent = owner->parent;
   ladder.rung_began = turn.now.steady;
   Slot& slot = slot_at(turn.world, key);
@@ -314,23 +329,55 @@ void begin_memory_ladder(Turn& turn, const Crossing& crossing, const SlotKey& ke
   begin(turn, key, std::move(ladder), &ledger);
 }
 
-/// Another engine of a slot whose ladder is busy: its own first rung at once, only the verification waits (law 7).
-void end_beside(Turn& turn, const Crossing& crossing) {
+/// What the first rung at a hard line does at once to the engine itself; nothing where it is another kind.
+std::optional<RungKind> ends_at_once(const EngineRule& rule) {
+  if (rule.on_hard.empty()) return std::nullopt;
+  const RungKind first = rule.on_hard.front().kind;
+  if (first == RungKind::reconnect && rule.reconnect && rule.reconnect->how == Reconnect::How::end) return RungKind::end;
+  return first == RungKind::end || first == RungKind::kill ? std::optional{first} : std::nullopt;
+}
+
+/// Another engine of a slot whose ladder is busy: its own first rung at once, only the verification waits (law 7). A rung that asks
+/// somebody else waits too: the ladder at work is asking there already.
+void end_beside(Turn& turn, const Crossing& crossing, const SlotKey& key) {
   Process* engine = find_process(turn.world, crossing.subject);
-  if (engine == nullptr || engine->asked || engine->killed || withheld(turn.world, true)) return;
-  if (!budget_left(turn, crossing.service)) return;
   const EngineRule* rule = rule_of(turn.world, crossing.service, crossing.rule);
-  const bool at_once = !rule->on_hard.empty() && rule->on_hard.front().kind == RungKind::kill;
+  const auto rung = ends_at_once(*rule);
+  if (!rung || withheld(turn.world, true) || !budget_left(turn, crossing.service)) return;
   spend(turn, crossing.service);
-  Entry said = entry(EventKind::rung, *engine, "ends engine " + std::to_string(engine->id.pid) + " beside the ladder at work in its slot");
-  said.rung = at_once ? "kill" : "end";
+  const std::string pid = std::to_string(engine->id.pid);
+  const std::string why = "engine " + pid + " crossed its hard limit beside the ladder at work in its slot: " + over_text(crossing.rss, *crossing.policy->hard);
+  Intervention& ledger = open_intervention(turn, crossing.service, Cause::hard, why);
+  ledger.rule = crossing.rule;
+  ledger.pid = engine->id.pid;
+  if (key.owner != nobody) ledger.owner_pid = key.owner.pid;
+  ledger.rss_before = crossing.rss;
+  const char* name = *rung == RungKind::kill ? "kill" : "end";
+  ledger.rungs.push_back({name, std::nullopt, turn.now.wall, turn.now.steady, {}, {}});
+  engine->engine->intervention = ledger.id;
+  Entry said = entry(EventKind::rung, *engine, "tries " + std::string{name} + " for engine " + pid + " beside the ladder at work in its slot");
+  said.rung = name;
   record(turn, said);
   engine->engine->state = EngineState::ending;
-  if (at_once) {
+  if (*rung == RungKind::kill) {
     kill_now(turn, *engine);
   } else {
     ask_to_end(turn, *engine, rule->stop.signal, turn.now.steady + rule->stop.grace);
   }
+}
+
+/// What was asked to end by itself has grown past the room it had for that: SIGKILL at once, so that the promised bound holds.
+void end_past_slack(Turn& turn, const Crossing& crossing) {
+  const ProcessId target = crossing.subject == nobody ? app_process(turn.world, crossing.service) : crossing.subject;
+  Process* process = find_process(turn.world, target);
+  if (process == nullptr || !process->alive() || process->killed || withheld(turn.world, true)) return;
+  Entry said = entry(EventKind::rung, *process, "SIGKILL to " + std::to_string(target.pid) + ", past the slack of its hard limit: " +
+                                                    over_text(crossing.rss, *crossing.policy->hard));
+  said.rung = "kill";
+  said.limit = *crossing.policy->hard;
+  said.rss = crossing.rss;
+  record(turn, said);
+  kill_now(turn, *process);
 }
 
 /// A hard line crossed while a ladder is at work in the slot.
@@ -338,31 +385,28 @@ void hard_crossed_beside(Turn& turn, const Crossing& crossing, const SlotKey& ke
   Slot& slot = slot_at(turn.world, key);
   const Place place{key.service, key.rule, &slot};
   Ladder& ladder = *slot.ladder;
-  if (ladder.subject == crossing.subject || crossing.subject == nobody) {
+  const bool past_slack = crossing.rss >= slack_line(*crossing.policy);
+  if (ladder.subject == crossing.subject || key.rule.empty()) {
     if (ladder.cause != Cause::hard) {
       preempt(turn, place, "the hard limit was crossed");
-      return begin_memory_ladder(turn, crossing, key, Cause::hard);
-    }
-    Process* process = find_process(turn.world, ending_of(ladder));
-    Process* subject = find_process(turn.world, crossing.subject);
-    const bool gentle = ladder.phase != Ladder::Phase::due && subject != nullptr && !subject->killed;
-    if (gentle && crossing.rss >= slack_line(*crossing.policy) && !withheld(turn.world, true)) {
-      record(turn, rung_entry(place, ladder, "kill", "SIGKILL to process " + std::to_string(crossing.subject.pid) +
-                                                        ", past the slack of its hard limit: " + over_text(crossing.rss, *crossing.policy->hard)));
-      kill_now(turn, *subject);
-      if (process != nullptr && process != subject) ladder.deadline = std::min(ladder.deadline, turn.now.steady + 30s);
+      begin_memory_ladder(turn, crossing, key, Cause::hard);
+    } else if (ladder.phase != Ladder::Phase::due && past_slack) {
+      end_past_slack(turn, crossing);
     }
     return;
   }
   const Process* engine = find_process(turn.world, crossing.subject);
-  const bool successor = ladder.phase == Ladder::Phase::verifying && engine != nullptr && engine->first_seen >= ladder.rung_began;
-  if (!successor) return end_beside(turn, crossing);
+  if (engine->asked) {
+    if (past_slack) end_past_slack(turn, crossing);
+    return;
+  }
+  const bool successor = ladder.phase == Ladder::Phase::verifying && engine->first_seen >= ladder.rung_began;
+  if (!successor) return end_beside(turn, crossing, key);
   // The next rung acts on what is over the line now, not on the engine that is gone.
   rung_failed(turn, place, Outcome::failed, "its successor " + std::to_string(engine->id.pid) + " crossed the hard limit");
-  if (slot.ladder) {
-    slot.ladder->subject = crossing.subject;
-    slot.ladder->cause = Cause::hard;
-  }
+  if (!slot.ladder) return;
+  slot.ladder->subject = crossing.subject;
+  slot.ladder->cause = Cause::hard;
 }
 
 }  // namespace
@@ -376,13 +420,24 @@ void soft_crossed(Turn& turn, const Crossing& crossing) {
 }
 
 void hard_crossed(Turn& turn, const Crossing& crossing) {
+  const ServiceLife& life = turn.world.services.at(crossing.service);
+  const bool up = life.state == ServiceState::ready || life.state == ServiceState::late;
+  const bool past_slack = crossing.rss >= slack_line(*crossing.policy);
+  const Process* subject = find_process(turn.world, crossing.subject);
+  if (subject != nullptr && subject->killed) return;
+  if (!up) {
+    if (past_slack && life.state == ServiceState::stopping) end_past_slack(turn, crossing);
+    return;
+  }
   const SlotKey key = key_of(turn.world, crossing);
   Slot& slot = slot_at(turn.world, key);
   if (slot.ladder) return hard_crossed_beside(turn, crossing, key);
-  // In observe the crossing is said once for each stay above the line, not at each sample.
-  if (withheld(turn.world, true) && turn.now.steady < slot.cool_until) return;
-  const Process* subject = find_process(turn.world, crossing.subject);
-  if (subject != nullptr && subject->killed) return;
+  if (subject != nullptr && subject->asked) {
+    if (past_slack) end_past_slack(turn, crossing);
+    return;
+  }
+  // In observe the crossing is said once for each stay above the line, not at each sample; what has been tried in vain waits too.
+  if ((slot.exhausted || withheld(turn.world, true)) && turn.now.steady < slot.cool_until) return;
   begin_memory_ladder(turn, crossing, key, Cause::hard);
 }
 
@@ -406,6 +461,7 @@ void begin_lost_ladder(Turn& turn, Process& engine) {
   ledger.pid = engine.id.pid;
   if (key.owner != nobody) ledger.owner_pid = key.owner.pid;
   ledger.peak = engine.memory.peak;
+  engine.engine->heal_deadline = never;
   begin(turn, key, std::move(ladder), &ledger);
 }
 
@@ -444,7 +500,11 @@ void take_hook_answer(Turn& turn, const HookAnswered& answer) {
         break;
       case HookResult::failed: rung_failed(turn, place, Outcome::failed, why); break;
       case HookResult::timed_out: rung_failed(turn, place, Outcome::timed_out, why); break;
-      case HookResult::skipped: rung_failed(turn, place, Outcome::skipped, why); break;
+      case HookResult::skipped:
+        // It asked nobody, so it was no act.
+        if (!is_round(ladder)) unspend(turn, place.service);
+        rung_failed(turn, place, Outcome::skipped, why);
+        break;
     }
     return true;
   };
@@ -481,7 +541,11 @@ void settle_ladders(Turn& turn) {
       const Place place{key.service, key.rule, &slot};
       const bool judged_later = slot.ladder->ended_owner || (slot.ladder->doing == RungKind::restart && slot.ladder->phase == Ladder::Phase::verifying);
       if (owner_gone && !judged_later) {
-        preempt(turn, place, "worker " + std::to_string(key.owner.pid) + " is gone");
+        const bool of_round = is_round(*slot.ladder);
+        const std::string why = "worker " + std::to_string(key.owner.pid) + " is gone";
+        preempt(turn, place, why);
+        // Rule 9: the turn ends with its slot, the round goes on.
+        if (of_round) tell_round(turn, place, Outcome::skipped, why);
       } else {
         settle_ladder(turn, place);
       }
@@ -500,7 +564,7 @@ Steady ladders_deadline(const World& world) {
   Steady first = never;
   const auto take = [&](const Slot& slot) {
     if (!slot.ladder) {
-      if (slot.exhausted) first = std::min(first, slot.cool_until);
+      if (slot.exhausted && slot.cool_until > world.now.steady) first = std::min(first, slot.cool_until);
       return;
     }
     first = std::min(first, slot.ladder->deadline);
@@ -513,14 +577,21 @@ Steady ladders_deadline(const World& world) {
 }
 
 void preempt_ladders(Turn& turn, const std::string& service) {
-  const auto spared = [](const Ladder& ladder) { return ladder.doing == RungKind::restart && ladder.phase == Ladder::Phase::verifying; };
   for (auto& [key, slot] : turn.world.slots) {
-    if (key.service == service && slot.ladder && !spared(*slot.ladder) && !slot.ladder->ended_owner) {
-      preempt(turn, Place{key.service, key.rule, &slot}, "the run is ending");
-    }
+    if (key.service == service && slot.ladder && !ends_run(*slot.ladder)) preempt(turn, Place{key.service, key.rule, &slot}, "the run is ending");
   }
-  ServiceLife& life = turn.world.services.at(service);
-  if (life.own.ladder && life.own.ladder->phase == Ladder::Phase::hook) preempt(turn, Place{service, {}, &life.own}, "the run is ending");
+  Slot& own = turn.world.services.at(service).own;
+  if (own.ladder && !ends_run(*own.ladder)) preempt(turn, Place{service, {}, &own}, "the run is ending");
+}
+
+void forget_slots(World& world, const std::string& service) {
+  std::erase_if(world.slots, [&](const auto& item) { return item.first.service == service; });
+}
+
+void preempt_rule(Turn& turn, const std::string& service, const std::string& rule) {
+  for (auto& [key, slot] : turn.world.slots) {
+    if (key.service == service && key.rule == rule && slot.ladder) preempt(turn, Place{key.service, key.rule, &slot}, "its rule left the plan");
+  }
 }
 
 }  // namespace plimsoll::core

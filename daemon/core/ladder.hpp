@@ -44,5 +44,9 @@ Steady ladders_deadline(const World& world);
 
 /// Ends every ladder of a service without a verdict: its run is over by somebody else's doing.
 void preempt_ladders(Turn& turn, const std::string& service);
+/// A reload took the rule away.
+void preempt_rule(Turn& turn, const std::string& service, const std::string& rule);
+/// The service is out of the plan.
+void forget_slots(World& world, const std::string& service);
 
 }  // namespace plimsoll::core

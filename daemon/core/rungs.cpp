@@ -89,11 +89,8 @@ Tried end_worker(Turn& turn, const Place& place, Ladder& ladder) {
 
 Tried restart_service(Turn& turn, const Place& place, Ladder& ladder) {
   ServiceLife& life = turn.world.services.at(place.service);
-  for (const ProcessId& id : live_members(turn.world, place.service)) {
-    const Process& member = *find_process(turn.world, id);
-    if (member.killed && turn.now.steady - *member.killed >= 10s) {
-      return skip("process " + pid_text(id) + " has outlived its SIGKILL, a restart would stop the others for nothing");
-    }
+  if (const Process* stuck = outlived_sigkill(turn.world, place.service, turn.now.steady)) {
+    return skip("process " + pid_text(stuck->id) + " has outlived its SIGKILL, a restart would stop the others for nothing");
   }
   ladder.run = life.run;
   ladder.phase = Ladder::Phase::verifying;
@@ -177,8 +174,10 @@ bool worker_replaced(Turn& turn, const Place& place, const Ladder& ladder) {
 bool below_again(Turn& turn, const Place& place, const Ladder& ladder) {
   if (!ladder.expect.below) return true;
   const Process* subject = find_process(turn.world, ladder.subject);
-  const MemoryWatch& watch = subject != nullptr ? subject->memory : turn.world.services.at(place.service).tree;
-  if (subject != nullptr && !subject->alive()) return false;
+  const ServiceLife& life = turn.world.services.at(place.service);
+  const bool tree = place.rule.empty() && life.plan->memory.of == MemoryScope::tree;
+  if (!tree && (subject == nullptr || !subject->alive())) return false;
+  const MemoryWatch& watch = tree ? life.tree : subject->memory;
   const bool read_since = watch.sampled && *watch.sampled > ladder.rung_began;
   if (!read_since || watch.rss >= *ladder.expect.below) return false;
   if (Intervention* ledger = find_intervention(turn.world, ladder.intervention)) ledger->rss_after = watch.rss;

@@ -42,6 +42,14 @@ std::vector<ProcessId> live_members(const World& world, const std::string& servi
   return members;
 }
 
+const Process* outlived_sigkill(const World& world, const std::string& service, Steady now) {
+  const auto found = std::find_if(world.processes.begin(), world.processes.end(), [&](const auto& item) {
+    const Process& process = item.second;
+    return process.alive() && process.service == service && process.killed && now - *process.killed >= std::chrono::seconds{10};
+  });
+  return found == world.processes.end() ? nullptr : &found->second;
+}
+
 bool withheld(const World& world, bool hard) {
   if (world.plan->daemon.mode == Mode::observe) return true;
   return world.holding && !(hard && world.holding->except_hard);

@@ -32,6 +32,9 @@ const Process* find_pid(const World& world, int pid);  ///< a living one
 /// Live processes recorded for the service.
 std::vector<ProcessId> live_members(const World& world, const std::string& service);
 
+/// A member that has outlived its SIGKILL by 10 s; null: none. A restart would not get rid of it (law 2).
+const Process* outlived_sigkill(const World& world, const std::string& service, Steady now);
+
 /// Withheld now: observe mode, or a hold (which may let ladders of hard lines through).
 bool withheld(const World& world, bool hard);
 

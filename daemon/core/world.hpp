@@ -124,6 +124,7 @@ struct Ladder {
   ProcessId owner_parent;
   RunNumber run = 0;           ///< of the service when the rung began
   bool ended_owner = false;    ///< a rung of its own ended the owner: the ladder outlives its slot until judged
+  bool of_run = false;         ///< of the service's own line: its `end` and `kill` end the run
   bool acted = false;          ///< a rung of it has acted: what ended since may be our doing
 };
 

@@ -138,6 +138,8 @@ void Daemon::arm() {
 void Daemon::take_look() {
   look_wanted_ = false;
   core::Looked looked = census_.look();
+  // Whoever was seen re-parented has a parent whose pidfd is readable by now: its death must be known before its child is placed.
+  members_.take_ends();
   if (census_.trouble() != trouble_) {
     trouble_ = census_.trouble();
     core::Entry said;

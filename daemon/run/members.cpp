@@ -31,7 +31,7 @@ Members::Members(Loop& loop, sys::ProcFs proc, Sources sources, Dispatch dispatc
       here_(std::make_shared<bool>(true)) {
   if (epoll_) {
     watch_ = std::make_unique<Watch>(loop_, epoll_.get());
-    watch_->on_readable([this] { on_ready(); });
+    watch_->on_readable([this] { take_ends(); });
   }
   watch_oom_counter();
 }
@@ -105,7 +105,7 @@ void Members::unwatch(const sys::Fd& pidfd) {
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, pidfd.get(), nullptr);
 }
 
-void Members::on_ready() {
+void Members::take_ends() {
   // What does not fit is told again: an end stays readable until it is no longer watched.
   std::array<epoll_event, 256> events;
   const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), 0);

@@ -75,6 +75,9 @@ class Members {
   /// back to statm where that cannot be read (then Sample::exact is false).
   std::vector<core::Sample> read_memory(const std::vector<core::ProcessId>& of, bool peak, bool exact);
 
+  /// Tells of every end that can be seen now. The loop calls it; so does who must not be ahead of it (a census that shows children
+  /// of a process which has just died).
+  void take_ends();
   /// Some child of ours has ended: sweeps, and goes on in a later turn if there is more.
   void on_sigchld();
   /// Dead children that nobody had recorded, reaped so far.
@@ -99,7 +102,6 @@ class Members {
   // members.cpp
   sys::error_code watch(const sys::Fd& pidfd, core::ProcessId key);
   void unwatch(const sys::Fd& pidfd);
-  void on_ready();
   // members_ends.cpp
   bool look_for_end(Member& member);
   void tell_reaped(Member& member, std::optional<sys::WaitStatus> status);
