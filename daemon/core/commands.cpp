@@ -111,8 +111,10 @@ std::set<ProcessId> owners(const World& world, const CommandGiven& command, Proc
   for (const auto& [id, process] : world.processes) {
     if (!process.alive() || process.service != command.service || !process.engine || !process.engine->listed) continue;
     if (command.pid && id.pid != *command.pid) continue;
+    if (!command.rule.empty() && process.engine->rule != command.rule) continue;
     const Owner owner = owner_of(world, process);
-    if (owner.service()) continue;
+    const Process* worker = find_process(world, owner.worker);
+    if (worker == nullptr || !worker->alive()) continue;
     found.insert(owner.worker);
     engine = id;
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "daemon/core/budget.hpp"
+#include "daemon/core/engines.hpp"
 #include "daemon/core/ladder.hpp"
 #include "daemon/core/lifecycle.hpp"
 #include "daemon/core/lineage.hpp"
@@ -14,6 +15,9 @@ namespace {
 using namespace std::chrono_literals;
 
 bool is_up(const ServiceLife& life) { return life.state == ServiceState::ready || life.state == ServiceState::late; }
+
+/// Of a round whose cycle a reload took away: it goes on, and counts for none.
+constexpr std::size_t gone_cycle = static_cast<std::size_t>(-1);
 
 const char* act_text(CycleAct act) { return act == CycleAct::reconnect ? "reconnect" : "restart"; }
 
@@ -45,8 +49,9 @@ void next_by_cron(Turn& turn, const std::string& service, const Cycle& cycle, Cy
   if (clock.fired) after = std::max(after, *clock.fired);
   const auto fire = next_fire(cron, *cycle.zone, after);
   clock.next_wall.reset();
+  clock.planned = fire;
+  clock.planned_at = turn.now.wall;
   if (!fire) return;
-  clock.fired = fire;
   const auto following = next_fire(cron, *cycle.zone, *fire);
   const Duration period = following ? Duration{*following - *fire} : Duration{0};
   const auto number = static_cast<std::uint64_t>(fire->time_since_epoch().count());
@@ -92,6 +97,14 @@ std::vector<ProcessId> engines_due(const World& world, const std::string& servic
   return due;
 }
 
+/// One slot after the other: the engines of one worker stand together.
+std::vector<ProcessId> by_slot(const World& world, std::vector<ProcessId> engines) {
+  std::stable_sort(engines.begin(), engines.end(), [&](ProcessId a, ProcessId b) {
+    return slot_of(world, *find_process(world, a)) < slot_of(world, *find_process(world, b));
+  });
+  return engines;
+}
+
 void end_round(Turn& turn, const std::string& service, ServiceLife& life, bool worked, const std::string& why) {
   const Round round = std::move(*life.round);
   life.round.reset();
@@ -117,6 +130,14 @@ void begin_round(Turn& turn, const std::string& service, ServiceLife& life, std:
   CycleClock& clock = life.cycles[index];
   clock.due = false;
   const std::vector<ProcessId> due = engines_due(turn.world, service, cycle);
+  if (const Process* stuck = outlived_sigkill(turn.world, service, turn.now.steady); stuck != nullptr && cycle.act == CycleAct::restart) {
+    ++clock.failed;
+    clock.last = "failed: process " + std::to_string(stuck->id.pid) + " has outlived its SIGKILL, a restart would stop the others for nothing";
+    Entry skipped = cycle_entry(service, cycle, schedule_text(cycle) + ": " + clock.last);
+    skipped.outcome = Outcome::skipped;
+    skipped.level = Level::warning;
+    return record(turn, skipped);
+  }
   const bool nothing = due.empty() && (cycle.act == CycleAct::reconnect || cycle.only_if);
   if (nothing) {
     ++clock.done;
@@ -134,7 +155,9 @@ void begin_round(Turn& turn, const std::string& service, ServiceLife& life, std:
   turn.changed = true;
   Round round;
   round.cycle = index;
+  round.schedule = schedule_text(cycle);
   round.run = life.run;
+  round.began = turn.now.steady;
   if (cycle.act == CycleAct::restart) {
     round.restart = true;
     round.deadline = turn.now.steady + life.plan->stop.grace + 10s + life.plan->heal;
@@ -145,20 +168,21 @@ void begin_round(Turn& turn, const std::string& service, ServiceLife& life, std:
     restart_run(turn, service, StopCause::cycle, Afterwards::start);
     return;
   }
-  round.left = due;
+  round.left = by_slot(turn.world, due);
   life.round = std::move(round);
 }
 
 void settle_restart_round(Turn& turn, const std::string& service, ServiceLife& life) {
   const Round& round = *life.round;
   const bool done = life.run > round.run && is_up(life);
-  if (!done && turn.now.steady < round.deadline) return;
+  if (!done && life.wanted && turn.now.steady < round.deadline) return;
   if (Intervention* ledger = find_intervention(turn.world, round.intervention)) {
     ledger->rungs.back().outcome = done ? Outcome::worked : Outcome::timed_out;
     ledger->rungs.back().took = std::chrono::duration_cast<Duration>(turn.now.steady - ledger->began);
     close_intervention(turn, round.intervention, done ? LadderEnd::worked : LadderEnd::exhausted);
   }
-  end_round(turn, service, life, done, done ? "run " + std::to_string(life.run) + " is ready" : "the next run is not ready");
+  const std::string why = life.wanted ? "the next run is not ready" : "the service was stopped meanwhile";
+  end_round(turn, service, life, done, done ? "run " + std::to_string(life.run) + " is ready" : why);
 }
 
 void end_turn(Turn& turn, Round& round) {
@@ -168,19 +192,41 @@ void end_turn(Turn& turn, Round& round) {
   round.turn.reset();
 }
 
+enum class Owed { nothing, wait, missing };
+
+/// A turn is its whole slot's: an engine that went away in it together with the one that was asked for is replaced too before the
+/// next slot's turn.
+Owed successor_owed(Turn& turn, ServiceLife& life, const Process* engine) {
+  Round& round = *life.round;
+  const EngineRule* rule = engine != nullptr && engine->engine ? rule_of(turn.world, engine->service, engine->engine->rule) : nullptr;
+  if (rule == nullptr || engine->alive() || engine->death->at < round.began || !rule->expect.successor) return Owed::nothing;
+  const Process* owner = find_process(turn.world, owner_of(turn.world, *engine).worker);
+  if (owner != nullptr && !owner->alive()) return Owed::nothing;
+  if (Process* successor = successor_of(turn.world, *engine, round.began)) {
+    take_successor(*successor, *engine);
+    ++round.done;
+    return Owed::nothing;
+  }
+  round.deadline = engine->death->at + life.plan->heal;
+  return turn.now.steady < round.deadline ? Owed::wait : Owed::missing;
+}
+
 void next_turn(Turn& turn, const std::string& service, ServiceLife& life) {
   Round& round = *life.round;
   while (!round.left.empty()) {
     const ProcessId id = round.left.front();
     Process* engine = find_process(turn.world, id);
     const bool due = engine != nullptr && engine->alive() && engine->engine && engine->engine->state == EngineState::live;
+    const Owed owed = due ? Owed::nothing : successor_owed(turn, life, engine);
+    if (owed == Owed::wait) return;
+    if (owed == Owed::missing) return end_round(turn, service, life, false, "no successor of engine " + std::to_string(id.pid) + " has come");
     if (due) {
       const SlotKey key = slot_of(turn.world, *engine);
       // A ladder of its own is at work there: the turn comes after it.
       const auto slot = turn.world.slots.find(key);
       if (slot != turn.world.slots.end() && slot->second.ladder) return;
       if (round.cycle) {
-        Intervention& ledger = open_intervention(turn, service, Cause::cycle, schedule_text(life.plan->cycles[*round.cycle]));
+        Intervention& ledger = open_intervention(turn, service, Cause::cycle, round.schedule);
         ledger.rule = key.rule;
         ledger.pid = id.pid;
         if (key.owner != nobody) ledger.owner_pid = key.owner.pid;
@@ -207,21 +253,25 @@ void settle_round(Turn& turn, const std::string& service, ServiceLife& life) {
   }
   if (!round.at) return next_turn(turn, service, life);
   if (!round.turn) return;
-  const bool worked = *round.turn == Outcome::worked;
+  const Outcome outcome = *round.turn;
   const std::string why = round.turn_why;
   end_turn(turn, round);
   turn.changed = true;
-  if (!worked) return end_round(turn, service, life, false, why);
-  ++round.done;
+  if (outcome == Outcome::worked) ++round.done;
+  // Skipped: the slot ended with its owner, and there is nothing left to replace in it.
+  if (outcome != Outcome::worked && outcome != Outcome::skipped) end_round(turn, service, life, false, why);
 }
 
 void settle_clock(Turn& turn, const std::string& service, ServiceLife& life, std::size_t index) {
   const Cycle& cycle = life.plan->cycles[index];
   CycleClock& clock = life.cycles[index];
+  // The clock was set back: what was planned by a wrong reading may be years away.
+  if (clock.planned && turn.now.wall < clock.planned_at) plan_next(turn, service, cycle, clock);
   if (has_come(clock, turn.now)) {
-    const bool running = clock.due || (life.round && life.round->cycle == index);
+    const bool running = life.round && life.round->cycle == index;
     if (running) record(turn, cycle_entry(service, cycle, schedule_text(cycle) + " is due again while its last round still runs: swallowed"));
-    clock.due = clock.due || !running;
+    clock.due = !running;
+    if (clock.next_wall) clock.fired = clock.planned;
     plan_next(turn, service, cycle, clock);
     turn.changed = true;
   }
@@ -235,9 +285,23 @@ void start_cycle_clocks(Turn& turn, const std::string& service) {
   ServiceLife& life = turn.world.services.at(service);
   life.cycles.resize(life.plan->cycles.size());
   for (std::size_t i = 0; i < life.cycles.size(); ++i) {
-    life.cycles[i].next_steady.reset();
-    life.cycles[i].next_wall.reset();
-    plan_next(turn, service, life.plan->cycles[i], life.cycles[i]);
+    CycleClock& clock = life.cycles[i];
+    clock.due = false;
+    clock.next_steady.reset();
+    clock.next_wall.reset();
+    plan_next(turn, service, life.plan->cycles[i], clock);
+  }
+}
+
+void change_cycle_clocks(Turn& turn, const std::string& service, const std::vector<Cycle>& before) {
+  ServiceLife& life = turn.world.services.at(service);
+  const auto& after = life.plan->cycles;
+  if (life.round && life.round->cycle) life.round->cycle = gone_cycle;
+  life.cycles.resize(after.size());
+  for (std::size_t i = 0; i < after.size(); ++i) {
+    if (i < before.size() && before[i] == after[i]) continue;
+    life.cycles[i] = {};
+    if (is_up(life)) plan_next(turn, service, after[i], life.cycles[i]);
   }
 }
 
@@ -245,8 +309,9 @@ void begin_operator_round(Turn& turn, const std::string& service, std::vector<Pr
   ServiceLife& life = turn.world.services.at(service);
   Round round;
   round.command = command;
-  round.left = std::move(engines);
+  round.left = by_slot(turn.world, std::move(engines));
   round.run = life.run;
+  round.began = turn.now.steady;
   life.round = std::move(round);
   turn.changed = true;
 }
@@ -262,7 +327,7 @@ void settle_cycles(Turn& turn) {
 Steady cycles_deadline(const World& world) {
   Steady first = never;
   for (const auto& [name, life] : world.services) {
-    if (life.round && life.round->restart) first = std::min(first, life.round->deadline);
+    if (life.round && (life.round->restart || !life.round->at) && life.round->deadline > world.now.steady) first = std::min(first, life.round->deadline);
     if (!is_up(life)) continue;
     for (const CycleClock& clock : life.cycles) {
       if (clock.next_steady) first = std::min(first, *clock.next_steady);

@@ -6,8 +6,10 @@
 
 namespace plimsoll::core {
 
-/// At ready, and when a reload changed the cycles: the grid of `every` counts from ready, cron from now.
+/// At ready: the grid of `every` counts from there, cron from now; what was due in the run before is not due in this one.
 void start_cycle_clocks(Turn& turn, const std::string& service);
+/// A reload changed the cycles: those that are as they were go on, the others begin anew.
+void change_cycle_clocks(Turn& turn, const std::string& service, const std::vector<Cycle>& before);
 
 /// Begins an operator's round over these engines; `command` is answered at its end.
 void begin_operator_round(Turn& turn, const std::string& service, std::vector<ProcessId> engines, CommandId command);

@@ -97,6 +97,11 @@ bool gives_up(Turn& turn, ServiceLife& life) {
   return static_cast<int>(life.restarts_at.size()) > life.plan->give_up->after;
 }
 
+/// A run that lived long enough starts the backoff's series anew.
+void forgive(const Turn& turn, ServiceLife& life) {
+  if (turn.now.steady - life.ready_at >= life.plan->backoff.forgive) life.failures = 0;
+}
+
 /// What the restart policy makes of an end that nobody asked for.
 Afterwards by_policy(Turn& turn, ServiceLife& life, const Exit& exit) {
   const bool success = was_success(exit);
@@ -201,7 +206,7 @@ void main_ended(Turn& turn, Process& main) {
   ServiceLife& life = life_of(turn, main.service);
   life.last_exit = main.death->exit.value_or(Exit{ExitKind::exited, 0, 0, turn.now.wall});
   if (!is_up(life)) return;
-  if (turn.now.steady - life.ready_at >= life.plan->backoff.forgive) life.failures = 0;
+  forgive(turn, life);
   const bool by_rung = life.expected_end;
   const Afterwards afterwards = by_rung ? Afterwards::start : by_policy(turn, life, *life.last_exit);
   if (afterwards == Afterwards::start || afterwards == Afterwards::back_off) ++life.restarts;
@@ -235,6 +240,26 @@ void restart_run(Turn& turn, const std::string& service, StopCause cause, Afterw
   end_run(turn, service, cause, afterwards, "stopping for a restart");
 }
 
+void restart_with_backoff(Turn& turn, const std::string& service, const std::string& why) {
+  ServiceLife& life = life_of(turn, service);
+  if (!is_up(life)) return;
+  forgive(turn, life);
+  const Afterwards afterwards = gives_up(turn, life) ? Afterwards::fail : Afterwards::back_off;
+  if (afterwards == Afterwards::back_off) ++life.restarts;
+  end_run(turn, service, StopCause::rung, afterwards, why + "; " + followed_by(afterwards));
+}
+
+void replace_run(Turn& turn, const std::string& service) {
+  ServiceLife& life = life_of(turn, service);
+  const bool rests = life.state == ServiceState::failed || life.state == ServiceState::stopped || life.state == ServiceState::backoff;
+  if (!rests) return restart_run(turn, service, StopCause::reload, Afterwards::start);
+  if (!life.wanted) return;
+  life.failures = 0;
+  life.restarts_at.clear();
+  life.cause = StopCause::none;
+  set_state(turn, service, ServiceState::starting, "starting, its command has changed");
+}
+
 void after_the_end(Turn& turn, const std::string& service, Afterwards afterwards) {
   ServiceLife& life = life_of(turn, service);
   if (!life.wanted && afterwards != Afterwards::forget) afterwards = Afterwards::stay_stopped;
@@ -242,6 +267,7 @@ void after_the_end(Turn& turn, const std::string& service, Afterwards afterwards
   switch (afterwards) {
     case Afterwards::forget:
       record(turn, entry(EventKind::service_state, service, "stopped, and out of the plan"));
+      forget_slots(turn.world, service);
       turn.world.services.erase(service);
       turn.changed = true;
       return;
@@ -313,7 +339,8 @@ void settle_service(Turn& turn, const std::string& name, ServiceLife& life) {
     case ServiceState::ready:
     case ServiceState::late: {
       if (life.wanted) return;
-      if (has_running_dependent(turn.world, name)) return;
+      // At the last moment of a shutdown nobody waits for another.
+      if (has_running_dependent(turn.world, name) && turn.now.steady < turn.world.stop_deadline) return;
       const Afterwards afterwards = life.retiring ? Afterwards::forget : Afterwards::stay_stopped;
       return end_run(turn, name, turn.world.stopping ? StopCause::shutdown : StopCause::operator_, afterwards, "stopping");
     }
@@ -344,13 +371,33 @@ int quit_code(const World& world) {
   return 0;
 }
 
+namespace {
+
+Steady service_deadline(const World& world, const ServiceLife& life) {
+  switch (life.state) {
+    case ServiceState::stopped:
+    case ServiceState::failed:
+    case ServiceState::stuck: return never;
+    case ServiceState::backoff: return life.deadline;
+    case ServiceState::starting: {
+      const bool looks = !life.spawning && !life.looking_for_leftovers && !life.leftovers_clear && missing_requirement(world, life) == nullptr;
+      return looks ? life.leftovers_deadline : never;
+    }
+    case ServiceState::ready:
+    case ServiceState::late: return world.stopping ? world.stop_deadline : never;
+    case ServiceState::stopping:
+      // With no member left it is a look that moves it on.
+      if (life.awaiting_look) return never;
+      return std::min(life.deadline, world.stopping && !life.killing ? world.stop_deadline : never);
+  }
+  return never;
+}
+
+}  // namespace
+
 Steady services_deadline(const World& world) {
   Steady first = never;
-  for (const auto& [name, life] : world.services) {
-    if (life.state == ServiceState::backoff) first = std::min(first, life.deadline);
-    if (life.state == ServiceState::starting && !life.looking_for_leftovers && !life.leftovers_clear) first = std::min(first, life.leftovers_deadline);
-    if (life.state == ServiceState::stopping) first = std::min({first, life.deadline, world.stopping && !life.killing ? world.stop_deadline : never});
-  }
+  for (const auto& [name, life] : world.services) first = std::min(first, service_deadline(world, life));
   return first;
 }
 

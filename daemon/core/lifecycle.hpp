@@ -29,6 +29,11 @@ void end_run(Turn& turn, const std::string& service, StopCause cause, Afterwards
 /// end_run() for a deliberate restart, of our own judgement or an operator's.
 void restart_run(Turn& turn, const std::string& service, StopCause cause, Afterwards afterwards);
 
+/// Law 6: the budget is spent, and a hard line is still acted on: the run ends and the next one waits for its backoff.
+void restart_with_backoff(Turn& turn, const std::string& service, const std::string& why);
+/// A reload gave it another command: what runs is replaced, what failed is tried again.
+void replace_run(Turn& turn, const std::string& service);
+
 /// What follows when nothing of a run is left, or a launch failed: the next state, and the daemon's end if it was essential.
 void after_the_end(Turn& turn, const std::string& service, Afterwards afterwards);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "daemon/core/engines.hpp"
 #include "daemon/core/ladder.hpp"
 #include "daemon/core/lineage.hpp"
 #include "daemon/core/sentences.hpp"
@@ -82,6 +83,9 @@ void act_on(Turn& turn, MemoryWatch& watch, const MemoryPolicy& policy, const Cr
       said.why = who + " crossed its hard limit: " + over_text(watch.rss, *policy.hard);
       say_crossed(turn, said, watch, *policy.hard);
     }
+    Process* subject = find_process(turn.world, crossing.subject);
+    const bool orphan = subject != nullptr && subject->engine && subject->engine->phase != Engine::Phase::none;
+    if (orphan && !subject->asked) return end_orphan_over_limit(turn, *subject);
     hard_crossed(turn, crossing);
   } else if (lines.soft) {
     if (!std::exchange(watch.soft_said, true)) {
@@ -96,6 +100,7 @@ void take_process(Turn& turn, const Sample& sample) {
   Process* process = find_process(turn.world, sample.id);
   if (process == nullptr || !process->alive()) return;
   process->memory.asked = false;
+  const bool confirmed = std::exchange(process->memory.exact_asked, false);
   const MemoryPolicy* policy = policy_of(turn.world, *process);
   if (sample.rss.count != 0) take_reading(process->memory, sample.rss, sample.peak, turn.now.steady);
   if (policy == nullptr) return;
@@ -104,16 +109,17 @@ void take_process(Turn& turn, const Sample& sample) {
 
   const Bytes at_most = sample.rss + sample.bound;
   const auto hides = [&](const std::optional<Bytes>& line) { return line && sample.rss < *line && at_most >= *line; };
-  if (!sample.exact && (hides(policy->hard) || hides(policy->soft))) {
+  if (!sample.exact && !confirmed && (hides(policy->hard) || hides(policy->soft))) {
+    process->memory.exact_asked = true;
     turn.emit(ReadMemory{{sample.id}, true, true});
     return;
   }
   const Lines lines = judge(process->memory, *policy, turn.now.steady);
   if (!lines.hard && !lines.soft) return;
   const bool engine = process->engine.has_value();
-  if (engine && process->engine->state != EngineState::live && process->engine->state != EngineState::hung) return;
+  const bool ours = engine && process->engine->state != EngineState::live && process->engine->state != EngineState::hung;
   const auto life = turn.world.services.find(process->service);
-  if (life == turn.world.services.end() || !is_up(life->second)) return;
+  if (life == turn.world.services.end() || (!lines.hard && (ours || !is_up(life->second)))) return;
   const Crossing crossing{process->service, engine ? process->engine->rule : std::string{}, sample.id, policy, process->memory.rss};
   Entry said = entry(EventKind::limit_crossed, *process,
                      (engine ? "engine " : "process ") + std::to_string(sample.id.pid));
@@ -133,7 +139,7 @@ void take_tree(Turn& turn, const std::string& name, ServiceLife& life) {
   take_reading(life.tree, tree_rss(turn.world, name), std::nullopt, turn.now.steady);
   plan_next(life.tree, *policy, turn.now.steady);
   const Lines lines = judge(life.tree, *policy, turn.now.steady);
-  if ((!lines.hard && !lines.soft) || !is_up(life)) return;
+  if (!lines.hard && (!lines.soft || !is_up(life))) return;
   const Crossing crossing{name, {}, nobody, policy, life.tree.rss};
   act_on(turn, life.tree, *policy, crossing, lines, entry(EventKind::limit_crossed, name, "the tree of " + name));
 }

@@ -2,6 +2,7 @@
 
 #include "daemon/core/cycles.hpp"
 #include "daemon/core/engines.hpp"
+#include "daemon/core/ladder.hpp"
 #include "daemon/core/lifecycle.hpp"
 #include "daemon/core/memory.hpp"
 
@@ -10,11 +11,16 @@ namespace {
 
 std::string apply(Turn& turn, const std::string& name, ServiceLife& life, std::shared_ptr<const Service> next) {
   const std::shared_ptr<const Service> before = std::exchange(life.plan, std::move(next));
-  life.retiring = false;
-  if (*before == *life.plan) return {};
-  if (before->cycles != life.plan->cycles) start_cycle_clocks(turn, name);
+  const bool came_back = std::exchange(life.retiring, false);
+  if (came_back) {
+    life.wanted = !turn.world.stopping;
+    life.cause = StopCause::none;
+    if (life.afterwards == Afterwards::forget) life.afterwards = Afterwards::start;
+  }
+  if (*before == *life.plan) return came_back ? name + " is back" : std::string{};
+  if (before->cycles != life.plan->cycles) change_cycle_clocks(turn, name, before->cycles);
   if (!needs_restart(*before, *life.plan)) return name + " changed live";
-  restart_run(turn, name, StopCause::reload, Afterwards::start);
+  replace_run(turn, name);
   return name + " restarts";
 }
 
@@ -22,7 +28,10 @@ std::string apply(Turn& turn, const std::string& name, ServiceLife& life, std::s
 void match_again(Turn& turn) {
   for (auto& [id, process] : turn.world.processes) {
     if (!process.alive()) continue;
-    if (process.engine && rule_of(turn.world, process.service, process.engine->rule) == nullptr) process.engine.reset();
+    if (process.engine && rule_of(turn.world, process.service, process.engine->rule) == nullptr) {
+      preempt_rule(turn, process.service, process.engine->rule);
+      process.engine.reset();
+    }
     process.memory.next = never;
     consider_as_engine(turn, process);
   }

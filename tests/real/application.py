@@ -107,6 +107,11 @@ def exchange(connection, method, path):
         connection.close()
 
 
+def sanitizer_options(*more):
+    """The daemon's environment where it may be a sanitizer's build: what was asked for already, and `more`."""
+    return {"ASAN_OPTIONS": ":".join(filter(None, [os.environ.get("ASAN_OPTIONS"), *more]))}
+
+
 def outcomes(intervention):
     """What became of its rungs, in their order."""
     return [(rung["rung"], rung["outcome"]) for rung in intervention["rungs"]]

@@ -10,7 +10,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "scenario")
 
 import engine_build  # noqa: E402
 import figures  # noqa: E402
-from application import Application  # noqa: E402
+from application import Application, sanitizer_options  # noqa: E402
 from harness import Nest, nest as nest_of_a_test  # noqa: E402
 from postgres import Postgres  # noqa: E402
 
@@ -34,7 +34,9 @@ def launch(nest, database, engine):  # pylint: disable=redefined-outer-name
     """launch(way, service, hook, rule, args, **of the Application) → (daemon, application), all workers serving."""
     def make(way="unix", service="", hook="", rule="", args=(), **more):
         application = Application(nest, database, engine, **more)
-        daemon = nest.daemon(application.toml(way, service, hook, rule), args=args)
+        # Freed memory that a sanitizer keeps would look like a leak of the daemon's.
+        environment = sanitizer_options("quarantine_size_mb=1")
+        daemon = nest.daemon(application.toml(way, service, hook, rule), args=args, environment=environment)
         application.wait_serving(daemon)
         return daemon, application
     return make

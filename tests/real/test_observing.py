@@ -4,7 +4,7 @@ import re
 import signal
 import time
 
-from application import Application, MIB
+from application import MIB, Application, sanitizer_options
 from figures import figure
 from harness import alive, rss_bytes, wait_until
 
@@ -23,8 +23,7 @@ def traced(nest):
     path = nest.tmp / "signals.strace"
     prefix = ["strace", "-ttt", "-e", "trace=kill,tkill,tgkill,pidfd_send_signal", "-e", "signal=none", "-o", str(path)]
     # LeakSanitizer traces the process itself, which it cannot below strace.
-    options = ":".join(filter(None, [os.environ.get("ASAN_OPTIONS"), "detect_leaks=0"]))
-    return path, {"prefix": prefix, "environment": {"ASAN_OPTIONS": options}}
+    return path, {"prefix": prefix, "environment": sanitizer_options("detect_leaks=0")}
 
 
 def signals_sent(path):

@@ -69,12 +69,14 @@ def ask_engine(pid, path, deadline=30):
 
 
 def leak(pid, mib):
-    """Makes the engine keep `mib` MiB more, once it listens."""
+    """Makes the engine keep `mib` MiB more, once it listens. It may be killed for it before it answers."""
     def ask():
         try:
             return ask_engine(pid, f"/leak?mib={mib}") == 200
         except ConnectionRefusedError:
             return False
+        except (http.client.RemoteDisconnected, ConnectionResetError):
+            return True
     wait_until(ask, 30, f"the engine {pid} answering")
 
 
