@@ -321,7 +321,9 @@ TEST_P(CensusWithTag, AdoptedProcessIsPlacedByItsTagIfEnvironmentsMayBeRead) {
   const std::string tag = "PLIMSOLL_RUN=" + to_text(RunTag{life, "web", 7});
   const auto parent = edge.add_child([&] {
     Edge::fork_child([&] {
-      const std::string script = "printf 'okay' >&" + std::to_string(pipe.write_end.get()) + "; exec sleep 100000";
+      // dash knows descriptors of one digit only.
+      ::dup2(pipe.write_end.get(), 9);
+      const std::string script = "printf 'okay' >&9; exec sleep 100000";
       const char* environment[] = {tag.c_str(), "PATH=/usr/bin:/bin", nullptr};
       ::execle("/bin/sh", "sh", "-c", script.c_str(), nullptr, environment);
       return 127;
