@@ -327,7 +327,7 @@ void look_for_orphan(Turn& turn, Process& process) {
   const EngineRule* rule = rule_of(turn.world, process.service, state.rule);
   if (worker == nullptr || worker->alive() || rule == nullptr) return;
   // Where it was re-parented to decides how long its app has: that is known from the look after the death.
-  if (turn.world.last_look < worker->death->at) return;
+  if (turn.world.last_look <= worker->death->at) return;
   if (must_settle_first(*rule, process, *worker) && turn.now.steady - process.born < rule->settle) return;
   declare_orphan(turn, process, *rule, *worker);
 }

@@ -26,7 +26,7 @@ Environment inherited_environment() {
 Environment environment_of(const Service& service, const Environment& inherited) {
   Environment words = inherited;
   for (const auto& [name, value] : service.environment) {
-    std::erase_if(words, [&](const std::string& word) { return is_of(word, name); });
+    std::erase_if(words, [&variable = name](const std::string& word) { return is_of(word, variable); });
     if (value) words.push_back(name + "=" + *value);
   }
   return words;

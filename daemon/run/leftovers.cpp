@@ -36,7 +36,7 @@ std::optional<RunTag> Leftovers::tag_of(pid_t pid, const std::string& service) c
   const auto uid = proc_.uid(pid);
   if (!uid || *uid != ::getuid()) return std::nullopt;
   const auto environment = proc_.environ(pid);
-  const auto tag = environment ? find_run_tag(*environment) : std::nullopt;
+  auto tag = environment ? find_run_tag(*environment) : std::nullopt;
   if (!tag || tag->service != service) return std::nullopt;
   Life expected = life_;
   expected.process = tag->life.process;

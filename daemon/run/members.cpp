@@ -81,11 +81,11 @@ sys::error_code Members::send_signal(core::ProcessId id, int signal) {
   Member& member = found->second;
   // A zombie would take the signal without effect, and then it would be said that we killed it.
   if (member.ended || sys::has_ended(member.pidfd)) return sys::error_of(ESRCH);
-  if (!member.checked) {
+  if (!member.checked_) {
     const auto stat = proc_.stat(id.pid);
     if (!stat) return stat.error();
     if (stat->start_time != id.start_time) return sys::error_of(ESRCH);
-    member.checked = true;
+    member.checked_ = true;
   }
   const auto error = sys::send_signal(member.pidfd, signal);
   if (!error && signal == SIGKILL) member.killed_by_us = true;

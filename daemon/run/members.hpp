@@ -40,12 +40,12 @@ struct Member {
 
  private:
   friend class Members;
-  bool checked = false;  ///< start time compared before the first signal
-  sys::Fd statm;         ///< held from the first reading
-  std::optional<core::Exit> exit;
-  std::chrono::steady_clock::time_point asked_first{};
-  std::chrono::steady_clock::time_point ask_again{};
-  std::chrono::milliseconds pause{};
+  bool checked_ = false;  ///< start time compared before the first signal
+  sys::Fd statm_;         ///< held from the first reading
+  std::optional<core::Exit> exit_;
+  std::chrono::steady_clock::time_point asked_first_{};
+  std::chrono::steady_clock::time_point ask_again_{};
+  std::chrono::milliseconds pause_{};
 };
 
 class Members {

@@ -53,9 +53,9 @@ void Members::look_at_anothers(Member& member) {
   }
   if (!member.ended) {
     member.ended = true;
-    member.statm = sys::Fd();
-    if (found.status) member.exit = to_exit(member, *found.status);
-    dispatch_(core::ProcessEnded{member.id, member.exit, false});
+    member.statm_ = sys::Fd();
+    if (found.status) member.exit_ = to_exit(member, *found.status);
+    dispatch_(core::ProcessEnded{member.id, member.exit_, false});
   } else {
     learn_exit(member, found.status);
   }
@@ -65,37 +65,37 @@ void Members::look_at_anothers(Member& member) {
 /// Nothing is left of it, whoever reaped it.
 void Members::tell_reaped(Member& member, std::optional<sys::WaitStatus> status) {
   unwatch(member.pidfd);
-  member.statm = sys::Fd();
+  member.statm_ = sys::Fd();
   member.reaped = true;
   waiting_.erase(member.id);
   const auto holder = holders_.find(member.id.pid);
   if (holder != holders_.end() && holder->second == member.id) holders_.erase(holder);
   if (member.ended) {
     learn_exit(member, status);
-    dispatch_(core::ProcessReaped{member.id, member.exit});
+    dispatch_(core::ProcessReaped{member.id, member.exit_});
     return;
   }
   member.ended = true;
-  if (status) member.exit = to_exit(member, *status);
-  dispatch_(core::ProcessEnded{member.id, member.exit, true});
+  if (status) member.exit_ = to_exit(member, *status);
+  dispatch_(core::ProcessEnded{member.id, member.exit_, true});
 }
 
 void Members::learn_exit(Member& member, std::optional<sys::WaitStatus> status) {
-  if (!status || member.exit) return;
-  member.exit = to_exit(member, *status);
-  dispatch_(core::ExitRead{member.id, *member.exit});
+  if (!status || member.exit_) return;
+  member.exit_ = to_exit(member, *status);
+  dispatch_(core::ExitRead{member.id, *member.exit_});
 }
 
 void Members::ask_later(Member& member) {
   const auto now = steady_clock::now();
-  if (member.pause == milliseconds(0)) {
-    member.pause = first_pause;
-    member.asked_first = now;
+  if (member.pause_ == milliseconds(0)) {
+    member.pause_ = first_pause;
+    member.asked_first_ = now;
   } else {
-    member.pause = std::min(member.pause * 2, last_quick_pause);
+    member.pause_ = std::min(member.pause_ * 2, last_quick_pause);
   }
-  if (now - member.asked_first > quick_for) member.pause = slow_pause;
-  member.ask_again = now + member.pause;
+  if (now - member.asked_first_ > quick_for) member.pause_ = slow_pause;
+  member.ask_again_ = now + member.pause_;
   waiting_.insert(member.id);
   arm();
 }
@@ -103,7 +103,7 @@ void Members::ask_later(Member& member) {
 void Members::arm() {
   if (waiting_.empty()) return alarm_.cancel();
   auto next = Steady::max();
-  for (const auto& id : waiting_) next = std::min(next, table_.at(id).ask_again);
+  for (const auto& id : waiting_) next = std::min(next, table_.at(id).ask_again_);
   alarm_.set(next, [this] { ask_again(); });
 }
 
@@ -112,7 +112,7 @@ void Members::ask_again() {
   const std::vector<core::ProcessId> waiting(waiting_.begin(), waiting_.end());
   for (const auto& id : waiting) {
     Member& member = table_.at(id);
-    if (member.ask_again <= now) look_for_end(member);
+    if (member.ask_again_ <= now) look_for_end(member);
   }
   arm();
 }

@@ -24,12 +24,12 @@ std::optional<std::uint64_t> rss_by_a_thread(const std::string& proc_root, core:
 
 /// Nothing: it is dead. Whatever was read by its pid was its own if it lives afterwards.
 std::optional<std::uint64_t> Members::read_rss(Member& member) {
-  if (!member.statm) {
+  if (!member.statm_) {
     auto statm = proc_.open_statm(member.id.pid);
     if (!statm || sys::has_ended(member.pidfd)) return std::nullopt;
-    member.statm = std::move(*statm);
+    member.statm_ = std::move(*statm);
   }
-  const auto rss = sys::read_statm_resident(member.statm);
+  const auto rss = sys::read_statm_resident(member.statm_);
   if (!rss || *rss > 0) return rss;
   const auto by_thread = rss_by_a_thread("/proc", member.id);
   if (sys::has_ended(member.pidfd)) return std::nullopt;

@@ -14,7 +14,6 @@ namespace plimsoll::run {
 namespace {
 
 using core::Process;
-using core::ProcessId;
 using core::ServiceLife;
 using core::ServiceState;
 

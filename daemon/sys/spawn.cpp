@@ -22,6 +22,7 @@
 
 /// clone(2) under its other name in the C library: ThreadSanitizer takes a call of the first one for a fork, and from
 /// then on the memory that the child shares with us for that of a forked process.
+// NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming): the library's own name
 extern "C" int __clone(int (*function)(void*), void* stack, int flags, void* argument, ...);
 
 namespace plimsoll::sys {
@@ -204,8 +205,8 @@ std::vector<std::string> candidates_for(const SpawnRequest& request) {
   std::vector<std::string> paths;
   for (;;) {
     const auto colon = search.find(':');
-    const std::string folder(search.substr(0, colon));
-    paths.push_back(folder.empty() ? "./" + name : folder + "/" + name);
+    const std::string_view folder = search.substr(0, colon);
+    paths.push_back(std::string(folder.empty() ? "." : folder).append("/").append(name));
     if (colon == std::string_view::npos) return paths;
     search.remove_prefix(colon + 1);
   }

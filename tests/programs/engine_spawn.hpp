@@ -3,12 +3,14 @@
 #pragma once
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstdint>
 #include <thread>
 
@@ -76,9 +78,8 @@ inline pid_t spawn_by_hops(int hops, bool new_session, const Argv& words) {
   return last;
 }
 
-/// `how`: plain; thread (forked by a thread that ends at once); pool (by a thread that stays); setsid; double (double
-/// fork with setsid); hop (three quick generations); exec-thread; shell (below `sh -c`, whose pid is returned).
-inline pid_t spawn_engine(const std::string& how, const Argv& words) {
+/// See spawn_engine().
+inline pid_t fork_engine(const std::string& how, const Argv& words) {
   if (how == "double") return spawn_by_hops(1, true, words);
   if (how == "hop") return spawn_by_hops(3, false, words);
   if (how == "thread" || how == "pool") {
@@ -110,6 +111,21 @@ inline pid_t spawn_engine(const std::string& how, const Argv& words) {
   }
   if (how != "plain" && how != "setsid") usage("no way to start an engine: " + how);
   become(words);
+}
+
+/// `how`: plain; thread (forked by a thread that ends at once); pool (by a thread that stays); setsid; double (double
+/// fork with setsid); hop (three quick generations); exec-thread; shell (below `sh -c`, whose pid is returned).
+/// Returns when the program runs, as Popen does: a signal sent before its exec would reach our own handler.
+inline pid_t spawn_engine(const std::string& how, const Argv& words) {
+  int gate[2];  // its far end is closed by exec
+  if (pipe2(gate, O_CLOEXEC) != 0) usage("no pipe");
+  const pid_t pid = fork_engine(how, words);
+  close(gate[1]);
+  char byte = 0;
+  while (read(gate[0], &byte, 1) < 0 && errno == EINTR) {
+  }
+  close(gate[0]);
+  return pid;
 }
 
 }  // namespace programs
