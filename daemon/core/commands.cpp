@@ -188,7 +188,8 @@ std::optional<Answer> outcome(const World& world, const Waiting& waiting) {
       if (!life.wanted && life.state == ServiceState::stopped) return Answer{waiting.id, 409, "another command stopped " + name};
       const bool next_run = waiting.act == CommandAct::start || life.run > waiting.run;
       if (is_up(life) && next_run) return Answer{waiting.id, 200, name + " is ready: run " + std::to_string(life.run) + ", pid " + std::to_string(life.main.pid)};
-      if (life.state == ServiceState::starting && !life.leftovers.empty() && life.plan->leftovers == LeftoverPolicy::hold) {
+      if (life.state == ServiceState::starting && !life.spawning && !life.force && !life.leftovers.empty() &&
+          life.plan->leftovers == LeftoverPolicy::hold) {
         return Answer{waiting.id, 409, name + " does not start: " + life.note + " (start --force goes on)"};
       }
       if (life.state == ServiceState::failed || life.state == ServiceState::backoff) {

@@ -115,6 +115,7 @@ class Daemon {
   Alarm deadline_;
   Alarm census_alarm_;
   Alarm watchdog_;
+  int forgotten_ = 0;    ///< processes since the heap was last trimmed
   std::string trouble_;  ///< of the census, as it was last said
   std::optional<int> exit_code_;
 };

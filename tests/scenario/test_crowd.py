@@ -6,7 +6,7 @@ import time
 
 from apps import ENGINE, app_daemon, app_service, main_of
 from harness import SLOW, children_of, cpu_seconds, descriptors, figure, is_zombie, rss_bytes, wait_until
-from puppets import Puppet
+from puppets import Puppet, workers_of
 
 
 class Before:
@@ -84,10 +84,11 @@ def test_fifty_worker_deaths_leave_as_many_engines_as_workers(nest):
     daemon = app_daemon(nest, app_service(flags=["--workers", "2", "--replace", "1", "--engine", f"plain {ENGINE} -p PORT"]))
     main = main_of(nest, daemon)
     daemon.wait_engines("app", 2)
-    for _ in range(25):
-        for child in [pid for pid in children_of(main.pid) if Puppet(nest.tmp / "app", pid).listens()]:
-            os.kill(child, signal.SIGKILL)
-        wait_until(lambda: len([pid for pid in children_of(main.pid) if Puppet(nest.tmp / "app", pid).listens()]) == 2,
-                   what="two new workers")
+    for i in range(50):
+        victim = workers_of(main)[i % 2].pid
+        os.kill(victim, signal.SIGKILL)
+        wait_until(lambda: victim not in children_of(main.pid) and len(workers_of(main)) == 2, what="a new worker")
+        daemon.wait(lambda: victim not in daemon.recorded("app"), what="its death being seen")
     daemon.wait(lambda: len(daemon.recorded("app")) == 5 and len(daemon.wait_engines("app", 2)) == 2, what="two workers, two engines")
     wait_until(lambda: len(nest.left()) == 5, what="nothing else being left", report=lambda: str(nest.left()) + daemon.report())
+    assert {engine["owner_pid"] for engine in daemon.engines("app")} == {worker.pid for worker in workers_of(main)}
