@@ -47,6 +47,8 @@ struct Sighting {
 struct Looked {
   std::vector<Sighting> fresh;
   std::vector<Sighting> changed;
+  /// When it began to read; nothing: now. Who dies while it reads may have died before or after it looked there.
+  std::optional<Steady> began{};
   bool complete = true;  ///< our own children were all known: nothing of a tree hides below us
 };
 

@@ -185,6 +185,7 @@ void withhold(Turn& turn, const Place& place) {
   Process* subject = find_process(turn.world, ladder.subject);
   if (subject != nullptr && subject->engine && subject->engine->state == EngineState::lost) subject->engine->heal_deadline = turn.now.steady + cool_down;
   if (is_round(ladder)) tell_round(turn, place, Outcome::failed, "withheld");
+  if (ladder.cause == Cause::hard) place.slot->hard_said_until = turn.now.steady + cool_down;
   place.slot->ladder.reset();
   place.slot->cool_until = turn.now.steady + cool_down;
   turn.changed = true;
@@ -436,8 +437,8 @@ void hard_crossed(Turn& turn, const Crossing& crossing) {
     if (past_slack) end_past_slack(turn, crossing);
     return;
   }
-  // In observe the crossing is said once for each stay above the line, not at each sample; what has been tried in vain waits too.
-  if ((slot.exhausted || withheld(turn.world, true)) && turn.now.steady < slot.cool_until) return;
+  if (slot.exhausted && turn.now.steady < slot.cool_until) return;
+  if (withheld(turn.world, true) && turn.now.steady < slot.hard_said_until) return;
   begin_memory_ladder(turn, crossing, key, Cause::hard);
 }
 

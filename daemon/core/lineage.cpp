@@ -211,7 +211,7 @@ void take_in(Turn& turn, const Looked& looked) {
     if (find_process(turn.world, sighting.id) == nullptr) add_process(turn, sighting);
   }
   turn.world.look_before = turn.world.last_look;
-  turn.world.last_look = turn.now.steady;
+  turn.world.last_look = looked.began.value_or(turn.now.steady);
 }
 
 void forget_the_dead(Turn& turn) {

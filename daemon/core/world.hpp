@@ -131,6 +131,7 @@ struct Ladder {
 struct Slot {
   std::optional<Ladder> ladder;
   Steady cool_until = Steady::min();
+  Steady hard_said_until = Steady::min();  ///< withheld: a stay over the hard line is said once, not at each sample
   bool exhausted = false;  ///< the last ladder ran out of rungs: not well until one works or the line is kept again
 };
 
@@ -247,7 +248,7 @@ struct World {
   Steady stop_deadline = never;
   std::optional<int> exit_code;  ///< of an essential service
   bool quit_said = false;
-  Steady last_look{};        ///< when the last census was handed in
+  Steady last_look{};        ///< when the last census began to read
   Steady look_before{};      ///< and the one before it
   Now now{};                 ///< of the last step
   std::deque<Intervention> ledger;  ///< the last 256

@@ -137,7 +137,9 @@ void Daemon::arm() {
 /// One census for all deaths of a turn: they are taken in first, then their children are looked for.
 void Daemon::take_look() {
   look_wanted_ = false;
+  const core::Steady began = now().steady;
   core::Looked looked = census_.look();
+  looked.began = began;
   // Whoever was seen re-parented has a parent whose pidfd is readable by now: its death must be known before its child is placed.
   members_.take_ends();
   if (census_.trouble() != trouble_) {

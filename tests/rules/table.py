@@ -91,7 +91,7 @@ PURE_SYMBOLS = (
     r"std::basic_string_view<char",
     r"std::(_Rb_tree|_Hash_bytes|__detail::_Prime_rehash_policy|__detail::_List_node_base)",
     r"std::(exception|logic_error|runtime_error|bad_\w+|out_of_range|invalid_argument|length_error)::",
-    r"std::(terminate|get_new_handler)\(\)",
+    r"std::(terminate|get_new_handler)\(\)|std::nothrow$",
     r"std::(to_chars|from_chars)\(",
     r"std::__glibcxx_assert_fail",
     r"std::_Sp_\w+",
