@@ -64,6 +64,10 @@ struct DescribeStuck {
   std::string service;
   std::vector<ProcessId> processes;
 };
+/// The run is over: what it wrote last, without a line's end, is passed on.
+struct FlushOutput {
+  std::string service;
+};
 /// Into the log and the events.
 struct Record {
   Entry entry;
@@ -84,7 +88,7 @@ struct Quit {
 };
 
 using Effect = std::variant<Spawn, SendSignal, Look, ReadMemory, CallHook, CancelHook, LookAtEvidence, LookForLeftovers,
-                            SignalLeftover, DescribeStuck, Record, Answer, Forget, Quit>;
+                            SignalLeftover, DescribeStuck, FlushOutput, Record, Answer, Forget, Quit>;
 using Effects = std::vector<Effect>;
 
 }  // namespace plimsoll::core

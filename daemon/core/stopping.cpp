@@ -82,6 +82,7 @@ void finish_stop(Turn& turn, const std::string& service, ServiceLife& life) {
   life.awaiting_look = false;
   life.killing = false;
   life.tree = {};
+  turn.emit(FlushOutput{service});
   after_the_end(turn, service, afterwards);
 }
 

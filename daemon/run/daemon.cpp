@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 
 #include "daemon/core/turn.hpp"
 
@@ -140,8 +141,6 @@ void Daemon::take_look() {
   const core::Steady began = now().steady;
   core::Looked looked = census_.look();
   looked.began = began;
-  // Whoever was seen re-parented has a parent whose pidfd is readable by now: its death must be known before its child is placed.
-  members_.take_ends();
   if (census_.trouble() != trouble_) {
     trouble_ = census_.trouble();
     core::Entry said;
@@ -150,7 +149,26 @@ void Daemon::take_look() {
     said.why = trouble_.empty() ? "the census sees everything again" : trouble_;
     perform(core::Record{said});
   }
+  queue_around(std::move(looked));
+}
+
+/// Whoever was seen re-parented has a parent whose pidfd is readable by now: that death must be known before its child is placed. The
+/// death of one who is new in this very look comes after it, or it would be nobody's.
+void Daemon::queue_around(core::Looked looked) {
+  const std::deque<core::Event> before = std::exchange(queue_, {});
+  members_.take_ends();
+  std::deque<core::Event> ends = std::exchange(queue_, before);
+  const auto is_new = [&looked](const core::Event& event) {
+    const auto* ended = std::get_if<core::ProcessEnded>(&event);
+    const auto* reaped = std::get_if<core::ProcessReaped>(&event);
+    const auto* read = std::get_if<core::ExitRead>(&event);
+    const core::ProcessId id = ended != nullptr ? ended->id : reaped != nullptr ? reaped->id : read != nullptr ? read->id : core::nobody;
+    return std::any_of(looked.fresh.begin(), looked.fresh.end(), [&](const core::Sighting& sighting) { return sighting.id == id; });
+  };
+  const auto of_newcomers = std::stable_partition(ends.begin(), ends.end(), [&](const core::Event& event) { return !is_new(event); });
+  std::move(ends.begin(), of_newcomers, std::back_inserter(queue_));
   queue_.emplace_back(std::move(looked));
+  std::move(of_newcomers, ends.end(), std::back_inserter(queue_));
 }
 
 Duration Daemon::census_interval() const {

@@ -51,6 +51,7 @@ class Daemon {
   void turn();
   void arm();
   void take_look();
+  void queue_around(core::Looked looked);
   [[nodiscard]] core::Now now() const;
   [[nodiscard]] Duration census_interval() const;
   void tick_census();
@@ -66,6 +67,7 @@ class Daemon {
   void perform(const core::LookForLeftovers& effect);
   void perform(const core::SignalLeftover& effect);
   void perform(const core::DescribeStuck& effect);
+  void perform(const core::FlushOutput& effect);
   void perform(const core::Record& effect);
   void perform(const core::Answer& effect);
   void perform(const core::Forget& effect);

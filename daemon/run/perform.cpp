@@ -64,6 +64,10 @@ void Daemon::perform(const core::DescribeStuck& effect) {
   dispatch(core::StuckDescribed{effect.service, text});
 }
 
+void Daemon::perform(const core::FlushOutput& effect) {
+  if (const auto found = outputs_.find(effect.service); found != outputs_.end()) found->second->run_ended();
+}
+
 void Daemon::perform(const core::Record& effect) {
   journal_.add(effect.entry, now().wall);
   if (server_) server_->events_added();
@@ -97,10 +101,7 @@ void Daemon::perform(const core::Quit& effect) {
 Output::Ends Daemon::output_of(const std::string& service) {
   if (plan_->entrypoint || !socket_) return {};
   auto& output = outputs_[service];
-  if (output) {
-    output->run_ended();
-    return output->child_ends();
-  }
+  if (output) return output->child_ends();
   auto opened = Output::open(loop_, Output::folder_of(socket_->path()), service, out_, err_);
   if (!opened) {
     note(core::Level::error, service + ": cannot take its output: " + opened.error().message() + ", it goes where ours goes");
