@@ -27,7 +27,11 @@ struct Arguments {
 };
 
 bool switch_off(plimsoll::run::Sources& sources, const std::string& name) {
-  const std::map<std::string, bool*> known{{"exit_info", &sources.exit_info}, {"exe", &sources.exe}, {"environ", &sources.environ}, {"fds", &sources.fds}, {"ports", &sources.ports}};
+  const std::map<std::string, bool*> known{{"exit_info", &sources.exit_info},
+                                           {"exe", &sources.exe},
+                                           {"environ", &sources.environ},
+                                           {"fds", &sources.fds},
+                                           {"ports", &sources.ports}};
   const auto found = known.find(name);
   if (found == known.end()) return false;
   *found->second = false;
@@ -42,7 +46,8 @@ int report(const plimsoll::config::Loaded& loaded) {
 int check(const Arguments& arguments) {
   const auto loaded = plimsoll::config::load_file(arguments.check, arguments.overrides);
   if (!loaded.ok()) return report(loaded);
-  std::cout << plimsoll::config::describe(loaded.plan, std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+  std::cout << plimsoll::config::describe(loaded.plan,
+                                          std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
   return 0;
 }
 
@@ -90,15 +95,22 @@ int main(int argc, char** argv) {
   bool separator = false;
   for (int i = 1; i < argc; ++i) separator = separator || std::string{argv[i]} == "--";
   arguments.command = take_command(argc, argv);
-  CLI::App app{"Process supervisor and memory watchdog for applications with a database engine of their own.\n"
-               "`plimsolld -- CMD ARG…` supervises one command without a file."};
+  CLI::App app{
+      "Process supervisor and memory watchdog for applications with a database engine of their own.\n"
+      "`plimsolld -- CMD ARG…` supervises one command without a file."};
   app.name("plimsolld");
   app.add_option("--config", arguments.config, "The configuration")->capture_default_str();
-  app.add_option("--check", arguments.check, "Read that file, say what is wrong with it or when its cycles run, and end");
-  app.add_flag("--print-config", arguments.print_config, "Print the whole configuration, every default written out, and end");
+  app.add_option("--check", arguments.check,
+                 "Read that file, say what is wrong with it or when its cycles run, and end");
+  app.add_flag("--print-config", arguments.print_config,
+               "Print the whole configuration, every default written out, and end");
   app.add_flag("--observe", arguments.observe, "Withhold every intervention, and record what would have been done");
-  app.add_option("--set", arguments.overrides, "KEY=VALUE in place of what the file says, such as services.api.memory.hard=1GiB")->allow_extra_args(false);
-  app.add_option("--without", arguments.without, "Sources of evidence not to use: exit_info,exe,environ,fds,ports")->delimiter(',')->allow_extra_args(false);
+  app.add_option("--set", arguments.overrides,
+                 "KEY=VALUE in place of what the file says, such as services.api.memory.hard=1GiB")
+      ->allow_extra_args(false);
+  app.add_option("--without", arguments.without, "Sources of evidence not to use: exit_info,exe,environ,fds,ports")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   app.set_version_flag("--version", "plimsolld " PLIMSOLL_VERSION);
   try {
     app.parse(argc, argv);

@@ -15,8 +15,10 @@ namespace {
 
 std::optional<core::CommandAct> act_of(const std::string& act) {
   static const std::map<std::string, core::CommandAct> acts{
-      {"start", core::CommandAct::start}, {"stop", core::CommandAct::stop},       {"restart", core::CommandAct::restart}, {"reconnect", core::CommandAct::reconnect},
-      {"hook", core::CommandAct::hook},   {"hold", core::CommandAct::hold}, {"release", core::CommandAct::release}};
+      {"start", core::CommandAct::start},     {"stop", core::CommandAct::stop},
+      {"restart", core::CommandAct::restart}, {"reconnect", core::CommandAct::reconnect},
+      {"hook", core::CommandAct::hook},       {"hold", core::CommandAct::hold},
+      {"release", core::CommandAct::release}};
   const auto found = acts.find(act);
   return found == acts.end() ? std::nullopt : std::optional{found->second};
 }
@@ -27,14 +29,18 @@ std::string monotonic_microseconds() {
   return std::to_string(static_cast<long long>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1'000);
 }
 
-const char* on_off(bool on) { return on ? "yes" : "off"; }
+const char* on_off(bool on) {
+  return on ? "yes" : "off";
+}
 
 }  // namespace
 
-void Daemon::note(core::Level level, const std::string& sentence) { journal_.note(level, sentence); }
+void Daemon::note(core::Level level, const std::string& sentence) {
+  journal_.note(level, sentence);
+}
 
-/// False: another daemon has the socket, and two must not supervise the same services. A socket that cannot be had for another
-/// reason costs control only.
+/// False: another daemon has the socket, and two must not supervise the same services. A socket that cannot be had for
+/// another reason costs control only.
 bool Daemon::listen() {
   std::string why;
   for (const std::string& path : sys::socket_candidates(plan_->daemon.socket, plan_->daemon.name)) {
@@ -62,7 +68,8 @@ bool Daemon::listen() {
 
 void Daemon::on_signal(Signals::Caught caught) {
   if (caught.number == SIGCHLD) return members_.on_sigchld();
-  const std::string who = signal_name(caught.number) + (caught.sender != 0 ? " from process " + std::to_string(caught.sender) : "");
+  const std::string who =
+      signal_name(caught.number) + (caught.sender != 0 ? " from process " + std::to_string(caught.sender) : "");
   if (plan_->entrypoint) {
     // What the terminal sent went to our whole group, the command included.
     if (caught.number == SIGTERM) {
@@ -86,8 +93,10 @@ void Daemon::reload(const std::string& by, std::function<void(wire::Answer)> ans
   std::string why;
   for (const config::Problem& problem : loaded.problems) why += (why.empty() ? "" : "\n") + config::to_text(problem);
   const Daemon* self = this;
-  if (why.empty() && loaded.plan.daemon.name != self->plan_->daemon.name) why = "daemon.name cannot change while the daemon runs";
-  if (why.empty() && loaded.plan.daemon.socket != plan_->daemon.socket) why = "daemon.socket cannot change while the daemon runs";
+  if (why.empty() && loaded.plan.daemon.name != self->plan_->daemon.name)
+    why = "daemon.name cannot change while the daemon runs";
+  if (why.empty() && loaded.plan.daemon.socket != plan_->daemon.socket)
+    why = "daemon.socket cannot change while the daemon runs";
   if (!why.empty()) {
     core::Entry said;
     said.kind = core::EventKind::config;

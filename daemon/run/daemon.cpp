@@ -1,6 +1,5 @@
 #include "daemon/run/daemon.hpp"
 
-
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,13 +13,16 @@ namespace {
 
 constexpr int another_daemon = 75;  // EX_TEMPFAIL
 
-// What `plimsolld -- CMD` does unasked, and what not: said in its first line, so that nobody has to look it up at night.
+// What `plimsolld -- CMD` does unasked, and what not: said in its first line, so that nobody has to look it up at
+// night.
 constexpr const char* entrypoint_terms =
-    "; on: engines of preset prisma shown, orphaned ones ended, a lost one healed by one graceful restart per 30 min when the app has not in 90 s; "
+    "; on: engines of preset prisma shown, orphaned ones ended, a lost one healed by one graceful restart per 30 min "
+    "when the app has not in 90 s; "
     "off: memory lines, cycles";
 
 std::string boot_of(const Life& life) {
-  return life.boot_id.substr(0, 8) + "-" + std::to_string(life.process.pid) + "-" + std::to_string(life.process.start_time);
+  return life.boot_id.substr(0, 8) + "-" + std::to_string(life.process.pid) + "-" +
+         std::to_string(life.process.start_time);
 }
 
 Life life_or_die(const sys::ProcFs& proc, const std::string& name) {
@@ -69,9 +71,11 @@ int Daemon::run() {
     return 1;
   }
   signals_ = std::move(*signals);
-  if (const auto error = sys::become_subreaper()) note(core::Level::warning, "cannot become a subreaper: " + error.message() + ", escaped processes are not seen");
+  if (const auto error = sys::become_subreaper())
+    note(core::Level::warning, "cannot become a subreaper: " + error.message() + ", escaped processes are not seen");
   const auto limit = sys::raise_descriptor_limit();
-  launcher_ = std::make_unique<Launcher>(loop_, members_, proc_, Launcher::Settings{life_, inherited_, limit ? *limit : 0, plan_->entrypoint});
+  launcher_ = std::make_unique<Launcher>(loop_, members_, proc_,
+                                         Launcher::Settings{life_, inherited_, limit ? *limit : 0, plan_->entrypoint});
   HookEnvironment environment;
   environment.look_up = [this](const std::string& service, const std::string& name) {
     const Service* found = core::plan_of(world_, service);
@@ -81,17 +85,20 @@ int Daemon::run() {
     const Service* found = core::plan_of(world_, service);
     return found != nullptr ? environment_of(*found, inherited_) : inherited_;
   };
-  hooks_ = std::make_unique<HookCaller>(loop_, members_, proc_, std::move(environment), [this](core::Event event) { dispatch(std::move(event)); });
+  hooks_ = std::make_unique<HookCaller>(loop_, members_, proc_, std::move(environment),
+                                        [this](core::Event event) { dispatch(std::move(event)); });
 
   core::Machine machine;
   machine.seed = host_seed();
   machine.statm_bound = Bytes{statm_.per_process + statm_.per_thread};
   world_ = core::make_world(plan_, machine, now());
   if (!listen()) return another_daemon;
-  note(core::Level::info, "plimsolld " PLIMSOLL_VERSION " '" + plan_->daemon.name + "', pid " + std::to_string(::getpid()) + ", mode " +
-                              (plan_->daemon.mode == Mode::observe ? "observe" : "act") + ", " + std::to_string(plan_->services.size()) +
-                              (plan_->services.size() == 1 ? " service" : " services") +
-                              (socket_ ? ", control at " + socket_->path() : ", without control") + (plan_->entrypoint ? entrypoint_terms : ""));
+  note(core::Level::info,
+       "plimsolld " PLIMSOLL_VERSION " '" + plan_->daemon.name + "', pid " + std::to_string(::getpid()) + ", mode " +
+           (plan_->daemon.mode == Mode::observe ? "observe" : "act") + ", " + std::to_string(plan_->services.size()) +
+           (plan_->services.size() == 1 ? " service" : " services") +
+           (socket_ ? ", control at " + socket_->path() : ", without control") +
+           (plan_->entrypoint ? entrypoint_terms : ""));
   dispatch(core::DaemonStarted{});
   tick_census();
   tell_watchdog();
@@ -102,7 +109,8 @@ int Daemon::run() {
 }
 
 core::Now Daemon::now() const {
-  return {std::chrono::steady_clock::now(), std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now())};
+  return {std::chrono::steady_clock::now(),
+          std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now())};
 }
 
 void Daemon::dispatch(core::Event event) {
@@ -130,7 +138,8 @@ void Daemon::turn() {
 void Daemon::arm() {
   const core::Steady at = core::next_deadline(world_);
   if (at == core::never) return deadline_.cancel();
-  // A deadline that is past already and stays so would be a defect of the core; it shall not take the processor with it.
+  // A deadline that is past already and stays so would be a defect of the core; it shall not take the processor with
+  // it.
   const auto soonest = std::chrono::steady_clock::now() + std::chrono::microseconds{200};
   deadline_.set(std::max(at, soonest), [this] { dispatch(core::DeadlineReached{}); });
 }
@@ -152,8 +161,8 @@ void Daemon::take_look() {
   queue_around(std::move(looked));
 }
 
-/// Whoever was seen re-parented has a parent whose pidfd is readable by now: that death must be known before its child is placed. The
-/// death of one who is new in this very look comes after it, or it would be nobody's.
+/// Whoever was seen re-parented has a parent whose pidfd is readable by now: that death must be known before its child
+/// is placed. The death of one who is new in this very look comes after it, or it would be nobody's.
 void Daemon::queue_around(core::Looked looked) {
   const std::deque<core::Event> before = std::exchange(queue_, {});
   members_.take_ends();
@@ -162,10 +171,15 @@ void Daemon::queue_around(core::Looked looked) {
     const auto* ended = std::get_if<core::ProcessEnded>(&event);
     const auto* reaped = std::get_if<core::ProcessReaped>(&event);
     const auto* read = std::get_if<core::ExitRead>(&event);
-    const core::ProcessId id = ended != nullptr ? ended->id : reaped != nullptr ? reaped->id : read != nullptr ? read->id : core::nobody;
-    return std::any_of(looked.fresh.begin(), looked.fresh.end(), [&](const core::Sighting& sighting) { return sighting.id == id; });
+    const core::ProcessId id = ended != nullptr    ? ended->id
+                               : reaped != nullptr ? reaped->id
+                               : read != nullptr   ? read->id
+                                                   : core::nobody;
+    return std::any_of(looked.fresh.begin(), looked.fresh.end(),
+                       [&](const core::Sighting& sighting) { return sighting.id == id; });
   };
-  const auto of_newcomers = std::stable_partition(ends.begin(), ends.end(), [&](const core::Event& event) { return !is_new(event); });
+  const auto of_newcomers =
+      std::stable_partition(ends.begin(), ends.end(), [&](const core::Event& event) { return !is_new(event); });
   std::move(ends.begin(), of_newcomers, std::back_inserter(queue_));
   queue_.emplace_back(std::move(looked));
   std::move(of_newcomers, ends.end(), std::back_inserter(queue_));
@@ -174,7 +188,8 @@ void Daemon::queue_around(core::Looked looked) {
 Duration Daemon::census_interval() const {
   if (world_.plan->daemon.census) return *world_.plan->daemon.census;
   const auto& services = world_.plan->services;
-  const bool rules = std::any_of(services.begin(), services.end(), [](const Service& service) { return !service.engines.empty(); });
+  const bool rules =
+      std::any_of(services.begin(), services.end(), [](const Service& service) { return !service.engines.empty(); });
   return rules ? Duration{250} : Duration{1'000};
 }
 

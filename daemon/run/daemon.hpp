@@ -1,5 +1,6 @@
-// The daemon: events in, effects out. dispatch() queues what happened, turn() hands the queue to step() one event after the other,
-// and perform() does what came of it; this is the only place that reads the clock for the core and the only one that acts.
+// The daemon: events in, effects out. dispatch() queues what happened, turn() hands the queue to step() one event after
+// the other, and perform() does what came of it; this is the only place that reads the clock for the core and the only
+// one that acts.
 #pragma once
 
 #include <deque>

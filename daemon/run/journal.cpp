@@ -27,7 +27,9 @@ class ToLineSink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> 
   LineSink& out_;
 };
 
-std::size_t size_of(const wire::Event& event) { return sizeof event + event.why.size() + event.service.size() + event.rule.size(); }
+std::size_t size_of(const wire::Event& event) {
+  return sizeof event + event.why.size() + event.service.size() + event.rule.size();
+}
 
 spdlog::level::level_enum to_spdlog(core::Level level) {
   switch (level) {
@@ -78,7 +80,9 @@ void Journal::add(const core::Entry& entry, WallTime at) {
   }
 }
 
-void Journal::note(core::Level level, const std::string& sentence) { print(level, {}, sentence); }
+void Journal::note(core::Level level, const std::string& sentence) {
+  print(level, {}, sentence);
+}
 
 std::vector<wire::Event> Journal::since(std::uint64_t after) const {
   std::vector<wire::Event> found;
@@ -94,7 +98,8 @@ void Journal::print(core::Level level, const std::string& service, const std::st
 
 std::string to_rfc3339(WallTime at) {
   const auto seconds = std::chrono::floor<std::chrono::seconds>(at);
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)), (at - seconds).count());
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)),
+                     (at - seconds).count());
 }
 
 wire::Exit to_wire(const core::Exit& exit) {

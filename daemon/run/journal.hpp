@@ -1,4 +1,5 @@
-// The events of this life of the daemon: the last 512 KiB of them, as the wire has them, and the same sentences in the log.
+// The events of this life of the daemon: the last 512 KiB of them, as the wire has them, and the same sentences in the
+// log.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,8 @@ namespace plimsoll::run {
 
 class Journal {
  public:
-  /// `boot` names this life of the daemon. Lines go to `sink` as `TIME LEVEL service: sentence`; it outlives this object.
+  /// `boot` names this life of the daemon. Lines go to `sink` as `TIME LEVEL service: sentence`; it outlives this
+  /// object.
   Journal(std::string boot, LineSink& sink);
   ~Journal();
 

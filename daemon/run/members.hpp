@@ -75,8 +75,8 @@ class Members {
   /// back to statm where that cannot be read (then Sample::exact is false).
   std::vector<core::Sample> read_memory(const std::vector<core::ProcessId>& of, bool peak, bool exact);
 
-  /// Tells of every end that can be seen now. The loop calls it; so does who must not be ahead of it (a census that shows children
-  /// of a process which has just died).
+  /// Tells of every end that can be seen now. The loop calls it; so does who must not be ahead of it (a census that
+  /// shows children of a process which has just died).
   void take_ends();
   /// Some child of ours has ended: sweeps, and goes on in a later turn if there is more.
   void on_sigchld();

@@ -1,4 +1,5 @@
-// Effects become acts. Each function does one thing of what the core decided and hands what came of it back as an event.
+// Effects become acts. Each function does one thing of what the core decided and hands what came of it back as an
+// event.
 
 #include <malloc.h>
 
@@ -12,17 +13,21 @@ namespace plimsoll::run {
 void Daemon::perform(const core::Spawn& effect) {
   const Service* service = core::plan_of(world_, effect.service);
   if (service == nullptr) return;
-  std::visit([this](auto outcome) { dispatch(std::move(outcome)); }, launcher_->launch(*service, effect.run, output_of(effect.service)));
+  std::visit([this](auto outcome) { dispatch(std::move(outcome)); },
+             launcher_->launch(*service, effect.run, output_of(effect.service)));
 }
 
 void Daemon::perform(const core::SendSignal& effect) {
   const auto error = members_.send_signal(effect.to, effect.signal);
   // ESRCH: it ended before us, and its end is on its way.
   if (!error || error.value() == ESRCH) return;
-  note(core::Level::error, "cannot send " + signal_name(effect.signal) + " to process " + std::to_string(effect.to.pid) + ": " + error.message());
+  note(core::Level::error, "cannot send " + signal_name(effect.signal) + " to process " +
+                               std::to_string(effect.to.pid) + ": " + error.message());
 }
 
-void Daemon::perform(const core::Look&) { look_wanted_ = true; }
+void Daemon::perform(const core::Look&) {
+  look_wanted_ = true;
+}
 
 void Daemon::perform(const core::ReadMemory& effect) {
   core::MemorySampled sampled{members_.read_memory(effect.of, effect.peak, effect.exact)};
@@ -36,15 +41,24 @@ void Daemon::perform(const core::ReadMemory& effect) {
   dispatch(std::move(sampled));
 }
 
-void Daemon::perform(const core::CallHook& effect) { hooks_->call(effect); }
-void Daemon::perform(const core::CancelHook& effect) { hooks_->cancel(effect.id); }
-void Daemon::perform(const core::LookAtEvidence& effect) { dispatch(evidence_.look(effect)); }
-void Daemon::perform(const core::LookForLeftovers& effect) { dispatch(leftovers_.look(effect.service)); }
+void Daemon::perform(const core::CallHook& effect) {
+  hooks_->call(effect);
+}
+void Daemon::perform(const core::CancelHook& effect) {
+  hooks_->cancel(effect.id);
+}
+void Daemon::perform(const core::LookAtEvidence& effect) {
+  dispatch(evidence_.look(effect));
+}
+void Daemon::perform(const core::LookForLeftovers& effect) {
+  dispatch(leftovers_.look(effect.service));
+}
 
 void Daemon::perform(const core::SignalLeftover& effect) {
   const auto error = leftovers_.signal(effect);
   if (error && error.value() != ESRCH) {
-    note(core::Level::error, "cannot send " + signal_name(effect.signal) + " to leftover " + std::to_string(effect.to.pid) + ": " + error.message());
+    note(core::Level::error, "cannot send " + signal_name(effect.signal) + " to leftover " +
+                                 std::to_string(effect.to.pid) + ": " + error.message());
   }
 }
 
@@ -60,7 +74,8 @@ std::string Daemon::describe(core::ProcessId id) const {
 
 void Daemon::perform(const core::DescribeStuck& effect) {
   std::string text = "cannot be killed: ";
-  for (const core::ProcessId& id : effect.processes) text += (id == effect.processes.front() ? "" : "; ") + describe(id);
+  for (const core::ProcessId& id : effect.processes)
+    text += (id == effect.processes.front() ? "" : "; ") + describe(id);
   dispatch(core::StuckDescribed{effect.service, text});
 }
 
@@ -104,7 +119,8 @@ Output::Ends Daemon::output_of(const std::string& service) {
   if (output) return output->child_ends();
   auto opened = Output::open(loop_, Output::folder_of(socket_->path()), service, out_, err_);
   if (!opened) {
-    note(core::Level::error, service + ": cannot take its output: " + opened.error().message() + ", it goes where ours goes");
+    note(core::Level::error,
+         service + ": cannot take its output: " + opened.error().message() + ", it goes where ours goes");
     outputs_.erase(service);
     return {};
   }

@@ -1,6 +1,6 @@
 // Signals to the daemon, as data: a signalfd(2) on the loop. Everything that can be caught is blocked before the first
-// spawn (children get an empty mask), and SIGCHLD's disposition is put back, which a parent may have set to be ignored: then the kernel
-// would reap our children itself.
+// spawn (children get an empty mask), and SIGCHLD's disposition is put back, which a parent may have set to be ignored:
+// then the kernel would reap our children itself.
 #pragma once
 
 #include <sys/signalfd.h>

@@ -17,13 +17,18 @@ using core::Process;
 using core::ServiceLife;
 using core::ServiceState;
 
-double seconds(core::Steady::duration duration) { return std::chrono::duration<double>(duration).count(); }
+double seconds(core::Steady::duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
 
-std::optional<std::uint64_t> count_of(const std::optional<Bytes>& bytes) { return bytes ? std::optional{bytes->count} : std::nullopt; }
+std::optional<std::uint64_t> count_of(const std::optional<Bytes>& bytes) {
+  return bytes ? std::optional{bytes->count} : std::nullopt;
+}
 
 Duration census_of(const Plan& plan) {
   if (plan.daemon.census) return *plan.daemon.census;
-  const bool rules = std::any_of(plan.services.begin(), plan.services.end(), [](const Service& service) { return !service.engines.empty(); });
+  const bool rules = std::any_of(plan.services.begin(), plan.services.end(),
+                                 [](const Service& service) { return !service.engines.empty(); });
   return rules ? Duration{250} : Duration{1'000};
 }
 
@@ -38,7 +43,8 @@ std::string state_text(const Process& process) {
 }
 
 std::string note_of(const ServiceLife& life, core::Now now) {
-  if (life.state == ServiceState::backoff) return "starts again in " + core::short_duration(std::max(life.deadline - now.steady, core::Steady::duration{}));
+  if (life.state == ServiceState::backoff)
+    return "starts again in " + core::short_duration(std::max(life.deadline - now.steady, core::Steady::duration{}));
   return life.note;
 }
 
@@ -121,9 +127,10 @@ void View::fill(wire::Daemon& daemon) const {
   daemon.well = daemon.not_well.empty();
 }
 
-wire::Service View::to_service(const std::string& name, const ServiceLife& life, const std::vector<core::Unwell>& unwell,
-                               Readings& readings) const {
-  for (const core::Sample& sample : members_.read_memory(core::live_members(world_, name), true, false)) readings[sample.id] = sample;
+wire::Service View::to_service(const std::string& name, const ServiceLife& life,
+                               const std::vector<core::Unwell>& unwell, Readings& readings) const {
+  for (const core::Sample& sample : members_.read_memory(core::live_members(world_, name), true, false))
+    readings[sample.id] = sample;
   wire::Service service;
   service.name = name;
   service.state = core::to_text(life.state);
@@ -156,7 +163,8 @@ std::vector<wire::Engine> View::engines_of(const std::string& service, const Rea
   std::vector<wire::Engine> engines;
   for (const auto& [id, process] : world_.processes) {
     if (process.service != service || !process.engine || !process.engine->listed) continue;
-    if (process.alive() || process.engine->state == core::EngineState::lost) engines.push_back(to_engine(process, readings));
+    if (process.alive() || process.engine->state == core::EngineState::lost)
+      engines.push_back(to_engine(process, readings));
   }
   return engines;
 }
@@ -178,7 +186,8 @@ wire::Engine View::to_engine(const Process& process, const Readings& readings) c
   if (const EngineRule* rule = core::rule_of(world_, process.service, process.engine->rule)) {
     engine.soft_bytes = count_of(rule->memory.soft);
     engine.hard_bytes = count_of(rule->memory.hard);
-    if (rule->memory.hard) engine.overshoot_bytes = core::overshoot(rule->memory, world_.machine, census_of(*world_.plan)).count;
+    if (rule->memory.hard)
+      engine.overshoot_bytes = core::overshoot(rule->memory, world_.machine, census_of(*world_.plan)).count;
   }
   return engine;
 }
@@ -212,7 +221,8 @@ std::vector<wire::Process> View::tree_of(const std::string& service, const Readi
     wired.role = role_of(*process);
     if (process->engine && process->engine->listed) wired.rule = process->engine->rule;
     wired.state = state_text(*process);
-    if (const auto reading = readings.find(process->id); reading != readings.end()) wired.rss_bytes = reading->second.rss.count;
+    if (const auto reading = readings.find(process->id); reading != readings.end())
+      wired.rss_bytes = reading->second.rss.count;
     wired.age_seconds = seconds(now_.steady - process->born);
     tree.push_back(std::move(wired));
   }

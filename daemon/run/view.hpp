@@ -27,8 +27,8 @@ class View {
 
  private:
   using Readings = std::map<core::ProcessId, core::Sample>;
-  [[nodiscard]] wire::Service to_service(const std::string& name, const core::ServiceLife& life, const std::vector<core::Unwell>& unwell,
-                                         Readings& readings) const;
+  [[nodiscard]] wire::Service to_service(const std::string& name, const core::ServiceLife& life,
+                                         const std::vector<core::Unwell>& unwell, Readings& readings) const;
   [[nodiscard]] wire::Engine to_engine(const core::Process& process, const Readings& readings) const;
   [[nodiscard]] std::vector<wire::Engine> engines_of(const std::string& service, const Readings& readings) const;
   [[nodiscard]] std::vector<wire::Process> tree_of(const std::string& service, const Readings& readings) const;

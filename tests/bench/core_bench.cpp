@@ -1,5 +1,5 @@
-// What the core costs for each thing that happens, with few and with many engines in its world. The floor beside it is a step that
-// has nothing to do: whatever a step costs beyond it is the event's own.
+// What the core costs for each thing that happens, with few and with many engines in its world. The floor beside it is
+// a step that has nothing to do: whatever a step costs beyond it is the event's own.
 #include <benchmark/benchmark.h>
 
 #include <stdexcept>
@@ -82,7 +82,8 @@ void step_with_a_sample(benchmark::State& state) {
   for (auto _ : state) {
     scene.later(1ms);
     const ProcessId engine = scene.engines[turn++ % scene.engines.size()];
-    benchmark::DoNotOptimize(scene.tell(MemorySampled{{Sample{engine, Bytes{100 << 20}, std::nullopt, true, Bytes{0}}}}));
+    benchmark::DoNotOptimize(
+        scene.tell(MemorySampled{{Sample{engine, Bytes{100 << 20}, std::nullopt, true, Bytes{0}}}}));
   }
 }
 BENCHMARK(step_with_a_sample)->Arg(2)->Arg(50)->Arg(500);

@@ -1,5 +1,5 @@
-// What it costs to look: the listing of /proc and one reading of statm, each beside the floor of its plain system calls. Children
-// that only wait make the crowd.
+// What it costs to look: the listing of /proc and one reading of statm, each beside the floor of its plain system
+// calls. Children that only wait make the crowd.
 #include <benchmark/benchmark.h>
 #include <dirent.h>
 #include <fcntl.h>
