@@ -34,9 +34,9 @@ void spend(Turn& turn, const std::string& service) {
   life.acts.push_back(turn.now.steady);
 }
 
-void unspend(Turn& turn, const std::string& service) {
-  ServiceLife& life = turn.world.services.at(service);
-  if (!life.acts.empty()) life.acts.pop_back();
+void unspend(Turn& turn, const std::string& service, Steady at) {
+  auto& acts = turn.world.services.at(service).acts;
+  if (const auto found = std::find(acts.begin(), acts.end(), at); found != acts.end()) acts.erase(found);
 }
 
 Steady budget_back(const ServiceLife& life) {

@@ -9,8 +9,8 @@ namespace plimsoll::core {
 int budget_spent(const ServiceLife& life, Steady now);
 bool budget_left(Turn& turn, const std::string& service);
 void spend(Turn& turn, const std::string& service);
-/// The act that was spent last did not come about.
-void unspend(Turn& turn, const std::string& service);
+/// The act that was spent at that instant did not come about.
+void unspend(Turn& turn, const std::string& service, Steady at);
 /// When the oldest act leaves the window.
 Steady budget_back(const ServiceLife& life);
 

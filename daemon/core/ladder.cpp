@@ -165,10 +165,10 @@ void next_rung(Ladder& ladder) {
   ladder.hook = 0;
 }
 
-/// Decided and withheld: the first rung is said with `would`, and the cool-down runs as if it had been tried.
+/// Decided and withheld: the rung that would act next is said with `would`, and the cool-down runs as if it had been tried.
 void withhold(Turn& turn, const Place& place) {
   Ladder& ladder = *place.slot->ladder;
-  const auto first = std::find_if(ladder.rungs.begin(), ladder.rungs.end(), [](const Rung& rung) { return acts(rung.kind); });
+  const auto first = std::find_if(ladder.rungs.begin() + static_cast<std::ptrdiff_t>(ladder.next), ladder.rungs.end(), [](const Rung& rung) { return acts(rung.kind); });
   const std::string rung = first == ladder.rungs.end() ? "log" : to_text(*first);
   Entry said = rung_entry(place, ladder, rung, "would try " + rung + " for " + subject_text(place, ladder));
   said.would = true;
@@ -180,6 +180,7 @@ void withhold(Turn& turn, const Place& place) {
     if (ladder.acted) ledger->end = LadderEnd::preempted;
     ledger->ended = turn.now.steady;
     if (!ledger->rungs.empty()) ledger->rungs.back().why = "withheld";
+    if (ladder.acted && !ledger->rungs.empty()) ledger->rungs.back().outcome = Outcome::skipped;
   }
   const Duration cool_down = turn.world.services.at(place.service).plan->cool_down;
   Process* subject = find_process(turn.world, ladder.subject);
@@ -207,11 +208,11 @@ void try_rung(Turn& turn, const Place& place) {
   if (const auto over = cause_is_over(turn, place, ladder)) {
     return finish(turn, place, *over, *over == LadderEnd::healed ? "its app has healed itself" : "the line is no longer crossed");
   }
-  const bool by_operator = !ladder.cause;
-  if (!by_operator && withheld(turn.world, ladder.cause == Cause::hard)) return withhold(turn, place);
   if (ladder.next >= ladder.rungs.size()) {
     return finish(turn, place, is_round(ladder) ? LadderEnd::preempted : LadderEnd::exhausted, "nothing left to try");
   }
+  const bool by_operator = !ladder.cause;
+  if (!by_operator && withheld(turn.world, ladder.cause == Cause::hard)) return withhold(turn, place);
   const Rung rung = ladder.rungs[ladder.next];
   if (!is_round(ladder) && acts(rung.kind) && !budget_left(turn, place.service)) return out_of_budget(turn, place);
   ++ladder.next;
@@ -503,7 +504,7 @@ void take_hook_answer(Turn& turn, const HookAnswered& answer) {
       case HookResult::timed_out: rung_failed(turn, place, Outcome::timed_out, why); break;
       case HookResult::skipped:
         // It asked nobody, so it was no act.
-        if (!is_round(ladder)) unspend(turn, place.service);
+        if (!is_round(ladder)) unspend(turn, place.service, ladder.rung_began);
         rung_failed(turn, place, Outcome::skipped, why);
         break;
     }

@@ -228,6 +228,7 @@ void end_run(Turn& turn, const std::string& service, StopCause cause, Afterwards
   life.killing = false;
   life.main_asked = false;
   life.awaiting_look = false;
+  life.look_again = never;
   preempt_ladders(turn, service);
   set_state(turn, service, ServiceState::stopping, why);
   life.deadline = turn.now.steady + life.plan->stop.grace;
@@ -376,8 +377,8 @@ namespace {
 Steady service_deadline(const World& world, const ServiceLife& life) {
   switch (life.state) {
     case ServiceState::stopped:
-    case ServiceState::failed:
-    case ServiceState::stuck: return never;
+    case ServiceState::failed: return never;
+    case ServiceState::stuck: return life.awaiting_look ? life.look_again : never;
     case ServiceState::backoff: return life.deadline;
     case ServiceState::starting: {
       const bool looks = !life.spawning && !life.looking_for_leftovers && !life.leftovers_clear && missing_requirement(world, life) == nullptr;
@@ -387,7 +388,7 @@ Steady service_deadline(const World& world, const ServiceLife& life) {
     case ServiceState::late: return world.stopping ? world.stop_deadline : never;
     case ServiceState::stopping:
       // With no member left it is a look that moves it on.
-      if (life.awaiting_look) return never;
+      if (life.awaiting_look) return life.look_again;
       return std::min(life.deadline, world.stopping && !life.killing ? world.stop_deadline : never);
   }
   return never;

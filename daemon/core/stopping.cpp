@@ -91,7 +91,8 @@ void finish_stop(Turn& turn, const std::string& service, ServiceLife& life) {
 void settle_stop(Turn& turn, const std::string& service, ServiceLife& life) {
   const std::vector<ProcessId> members = live_members(turn.world, service);
   if (members.empty()) {
-    if (std::exchange(life.awaiting_look, true)) return;
+    if (std::exchange(life.awaiting_look, true) && turn.now.steady < life.look_again) return;
+    life.look_again = never;
     turn.emit(Look{});
     return;
   }
@@ -115,10 +116,12 @@ void confirm_empty(Turn& turn, bool complete) {
   }
   for (const std::string& name : waiting) {
     ServiceLife& life = turn.world.services.at(name);
-    // Not complete: something of ours was on its way while the census was taken; settle_stop() asks for another.
-    if (!complete || !live_members(turn.world, name).empty()) {
+    if (!live_members(turn.world, name).empty()) {
       life.awaiting_look = false;
       turn.changed = true;
+    } else if (!complete) {
+      // Something of ours was on its way while the census was taken, or cannot be watched: no reason to spin.
+      life.look_again = turn.now.steady + 50ms;
     } else {
       finish_stop(turn, name, life);
     }

@@ -194,6 +194,7 @@ struct ServiceLife {
   bool killing = false;       ///< the grace is over: everything gets SIGKILL
   bool main_asked = false;
   bool awaiting_look = false; ///< no member lives: one more census decides whether the tree is empty
+  Steady look_again = never;  ///< that census was not complete: another one is asked for then
   bool stop_pending = false;  ///< waits for what requires it to stop first
   bool force = false;         ///< an operator said --force
 

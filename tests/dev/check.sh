@@ -1,15 +1,22 @@
 # shellcheck shell=bash
 # ./dev check: everything that a machine can judge about the text. All parts are run; one that fails fails the whole.
 
-list_sources() { git ls-files -co --exclude-standard '*.cpp' '*.hpp' | while read -r file; do [[ -f $file ]] && echo "$file"; done; }
-
-list_scripts() {
-  git ls-files -co --exclude-standard | while read -r file; do
-    [[ -f $file ]] && { [[ $file == *.sh ]] || head -c 32 "$file" | grep -qaE '^#!.*\b(ba)?sh$'; } && echo "$file"
+# What is tracked, or would be: new files are judged before they are added.
+list_files() { # PATTERN...
+  git ls-files -co --exclude-standard "$@" | while read -r file; do
+    if [[ -f $file ]]; then echo "$file"; fi
   done
 }
 
-check_format() { list_sources | xargs -r -d '\n' clang-format --dry-run -Werror; }
+list_sources() { list_files '*.cpp' '*.hpp'; }
+
+list_scripts() {
+  list_files | while read -r file; do
+    if [[ $file == *.sh ]] || head -c 32 "$file" | grep -qaE '^#!.*\b(ba)?sh$'; then echo "$file"; fi
+  done
+}
+
+check_format() { list_sources | xargs -r -d '\n' clang-format-14 --dry-run -Werror; }
 
 check_scripts() { list_scripts | xargs -r -d '\n' shellcheck -x; }
 

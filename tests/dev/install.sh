@@ -68,8 +68,9 @@ want_build() {
 }
 
 want_check() {
-  want_command clang-format clang-format
-  want_command clang-tidy clang-tidy
+  # These versions: another one formats and finds differently.
+  want_command clang-format-14 clang-format-14
+  want_command clang-tidy-14 clang-tidy-14
   want_command shellcheck shellcheck
   want_command git git
   want_python

@@ -68,8 +68,10 @@ under_asan() { # SUITE COMMAND...
 
 run_suites() {
   local asked=() suite started status failed=()
-  for suite in "${@:-all}"; do
+  for suite in "${@:-daily}"; do
     case $suite in
+      # Within CI's limit; what is left out is the real application under the sanitizers, which `all` and `asan` run.
+      daily) asked+=(rules unit scenario real asan-unit asan-scenario fuzz) ;;
       all) asked+=(rules unit scenario real asan-unit asan-scenario asan-real fuzz) ;;
       asan) asked+=(asan-unit asan-scenario asan-real) ;;
       rules | unit | scenario | real | asan-unit | asan-scenario | asan-real | fuzz) asked+=("$suite") ;;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -230,3 +231,15 @@ def test_systemds_check_bites(tmp_path: Path) -> None:
     placed.write_text((ROOT / "systemd" / "plimsolld.service").read_text().replace("/usr/bin/plimsolld", "/nowhere/plimsolld"))
     done = subprocess.run(["systemd-analyze", "verify", "--man=no", placed], capture_output=True, text=True, check=False)
     assert done.returncode != 0
+
+
+def test_every_test_that_the_roadmap_names_exists() -> None:
+    roadmap = (ROOT / "docs" / "roadmap.md").read_text()
+    named = re.findall(r"`((?:unit|scenario|real|rules)/[\w/]+\.(?:py|cpp)): (\w+)`", roadmap)
+    assert len(named) > 50
+    missing = []
+    for file, test in named:
+        text = (ROOT / "tests" / file).read_text() if (ROOT / "tests" / file).exists() else ""
+        if not re.search(rf"\b(def {test}\(|TEST(_[FP])?\(\w+,\s*{test}\))", text):
+            missing.append(f"{file}: {test}")
+    assert missing == []

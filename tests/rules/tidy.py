@@ -34,7 +34,7 @@ def tidy(build: Path, file: Path) -> tuple[Path, float, int, str]:
     started = time.monotonic()
     done = subprocess.run(
         # clang's -Wconversion holds more than g++'s, which is the one that is asked for.
-        ["clang-tidy", "--quiet", "-p", build, "--extra-arg=-Wno-unknown-warning-option", "--extra-arg=-Wno-sign-conversion", file],
+        ["clang-tidy-14", "--quiet", "-p", build, "--extra-arg=-Wno-unknown-warning-option", "--extra-arg=-Wno-sign-conversion", file],
         capture_output=True,
         text=True,
         check=False,

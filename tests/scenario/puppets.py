@@ -73,8 +73,8 @@ def leak(pid, mib):
     def ask():
         try:
             return ask_engine(pid, f"/leak?mib={mib}") == 200
-        except ConnectionRefusedError:
-            return False
+        except (ConnectionRefusedError, ValueError):
+            return False  # it does not listen yet, or has not even become the engine
         except (http.client.RemoteDisconnected, ConnectionResetError):
             return True
     wait_until(ask, 30, f"the engine {pid} answering")

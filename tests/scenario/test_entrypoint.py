@@ -112,6 +112,32 @@ def test_a_lost_engine_is_seen_and_left_to_the_app_first(nest):
     assert alive(app.pid) and not daemon.ledger("app")
 
 
+def test_a_lost_engine_that_nobody_heals_is_healed_by_one_restart_and_not_by_two(nest):
+    """The mode's own plan, with a heal of one second in place of ninety."""
+    (nest.tmp / "app").mkdir()
+    command = [PROGRAMS / "app", "--control", nest.tmp / "app", "--workers", "1", "--engine", f"plain {ENGINE} -p PORT"]
+    code, out, err = run(nest, *command, args=["--print-config"])
+    assert code == 0 and b'heal = "1m30s"' in out, err
+    plan = out.decode().replace('heal = "1m30s"', 'heal = "1s"')
+    daemon = nest.daemon("".join(line for line in plan.splitlines(True) if not line.startswith("name = ")))
+    [engine] = daemon.wait_engines("app", 1)
+    os.kill(engine["pid"], signal.SIGKILL)
+    entry = daemon.wait(lambda: [e for e in daemon.ledger("app") if e["end"]], what="the end of the ladder")[0]
+    assert [(rung["rung"], rung["outcome"]) for rung in entry["rungs"]] == [("restart", "worked")], entry
+    service = daemon.service("app")
+    assert service["run"] == 2 and daemon.running(), "a restart of ours is not the end of an essential service"
+    [engine] = daemon.wait_engines("app", 1)
+    os.kill(engine["pid"], signal.SIGKILL)
+    daemon.wait_event("budget", service="app")
+    assert daemon.service("app")["run"] == 2, "at most one per half an hour"
+    assert daemon.ctl("status")[0] == 3
+
+
+def test_set_beside_a_command_is_not_ignored(nest):
+    code, out, err = run(nest, "app", args=["--set", "services.app.heal=1s", "--print-config"])
+    assert code in (2, 64, 78, 105, 106, 107, 108) or b'heal = "1s"' in out, f"neither taken nor refused: {out.decode()}{err}"
+
+
 def test_nothing_is_changed_in_the_environment_but_plimsoll_names(nest):
     code, out, _ = run(nest, "env")
     before = clean_environment({"PLIMSOLL_SOCKET": str(nest.tmp / "run.sock")})

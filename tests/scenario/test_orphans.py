@@ -11,6 +11,8 @@ import statistics
 import threading
 import time
 
+import pytest
+
 from apps import ENGINE, app_daemon, app_service, main_of
 from harness import SLOW, alive, engine_port, figure, start_ticks, stat_fields, wait_until
 
@@ -206,8 +208,9 @@ def test_an_engine_that_hops_away_and_whose_worker_dies_is_ended_or_belongs_to_t
     assert alive(engine)
 
 
-def test_an_engine_with_a_connection_from_another_worker_is_left_and_owned_by_the_service(nest):
-    daemon = app_daemon(nest, app_service())
+@pytest.mark.parametrize("args", [[], ["--without", "fds"]], ids=["by descriptors", "by the TCP table"])
+def test_an_engine_with_a_connection_from_another_worker_is_left_and_owned_by_the_service(nest, args):
+    daemon = app_daemon(nest, app_service(), args=args)
     main = main_of(nest, daemon)
     owner, user = main.fork(), main.fork()
     engine = owner.engine("plain", ENGINE, "-p", "PORT")
@@ -220,7 +223,31 @@ def test_an_engine_with_a_connection_from_another_worker_is_left_and_owned_by_th
     assert (shown[0]["pid"], shown[0]["owner_pid"], shown[0]["state"]) == (engine, None, "live")
     assert alive(engine) and start_ticks(engine)
     assert not [entry for entry in daemon.ledger() if entry["rungs"]], "nothing was signalled"
-    assert daemon.find_event("engine_orphaned", mark) is None or daemon.engines("app")[0]["state"] == "live"
+    evidence = daemon.wait_event("engine_orphaned", mark, why=lambda why: "owned by the service" in why)
+    assert ("/proc/net/tcp" if args else "descriptors") in evidence["why"], "the event says which evidence there was"
+
+
+def test_where_not_even_the_port_is_known_an_orphan_gets_15_seconds(nest):
+    daemon = app_daemon(nest, app_service(), args=["--without", "fds,ports"])
+    worker = main_of(nest, daemon).fork()
+    engine = worker.engine("plain", ENGINE, "-p", "PORT")
+    daemon.wait_engines("app", 1)
+    os.kill(worker.pid, signal.SIGKILL)
+    verdict = daemon.wait_event("engine_orphaned", pid=engine)
+    asked = daemon.wait_event("rung", pid=engine, rung="end")
+    assert seconds_between(verdict, asked) >= 14.9
+
+
+def test_without_every_optional_source_engines_are_still_found_and_orphans_ended(nest):
+    without = ["exit_info", "exe", "environ", "fds", "ports"]
+    daemon = app_daemon(nest, app_service(engine='orphan = { after = "100ms" }'), args=["--without", ",".join(without)])
+    assert {daemon.status()["daemon"]["sources"][source] for source in without} == {"off"}
+    worker = main_of(nest, daemon).fork()
+    engine = worker.engine("plain", ENGINE, "-p", "PORT")
+    [shown] = daemon.wait_engines("app", 1)
+    assert (shown["pid"], shown["owner_pid"]) == (engine, worker.pid)
+    os.kill(worker.pid, signal.SIGKILL)
+    wait_until(lambda: not alive(engine), what="the orphan's end", report=daemon.report)
 
 
 def seconds_between(first, second):

@@ -382,8 +382,7 @@ HISTORY(History, OneEngineInStateDDoesNotTakeFourGoodWorkersWithIt) {
   for (int i = 0; i < 4; ++i) workers.push_back(h.starts_worker(h.main()));
   const ProcessId engine = h.starts_engine(workers[0]);
   h.at(30s);
-  h.kernel.find(engine)->unkillable = true;
-  h.kernel.find(engine)->state = 'D';
+  h.stuck(engine);
   h.has(engine, 900);
   h.at(120s);
   EXPECT_EQ(h.outcomes(), (std::vector<std::string>{"kill failed", "restart skipped"}));

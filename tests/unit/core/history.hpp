@@ -104,6 +104,11 @@ class History {
     kernel.end(id, exit);
     run_queue();
   }
+  /// In state D, or out of it again.
+  void stuck(ProcessId id, bool on = true) {
+    kernel.set_unkillable(id, on);
+    run_queue();
+  }
   void killed(ProcessId id) { dies(id, by_signal(SIGKILL)); }
   void looks() { happens(kernel.look(steady_)); }
   void has(ProcessId id, std::uint64_t mib) { kernel.find(id)->rss = Bytes{mib << 20}; }
@@ -215,6 +220,7 @@ class History {
   std::function<void(ProcessId)> on_spawn;
   std::optional<int> quit;
   Bytes statm_hides{};       ///< what a reading that is not exact does not see
+  Bytes statm_margin{};      ///< by which the stated bound is more than that
   bool exact_readable = true;
   std::size_t exact_readings = 0;
   std::size_t keep = static_cast<std::size_t>(-1);  ///< of `said`, `signals` and `effects`
@@ -223,7 +229,8 @@ class History {
  private:
   Steady next_tick() const {
     if (idle_tick_ == 0ms) return never;
-    return steady_ + idle_tick_ - (steady_ - start) % idle_tick_;
+    const Duration tick = elapsed() < 2min ? idle_tick_ : idle_tick_ * 101;  // hours of a story need not be ticked through
+    return steady_ + tick - (steady_ - start) % tick;
   }
 
   void run_queue() {
@@ -294,7 +301,7 @@ class History {
       if (process == nullptr || process->dead) continue;
       const bool exact = read.exact && exact_readable;
       exact_readings += exact ? 1 : 0;
-      Sample sample{id, process->rss, std::nullopt, exact, exact ? Bytes{0} : statm_hides};
+      Sample sample{id, process->rss, std::nullopt, exact, exact ? Bytes{0} : statm_hides + statm_margin};
       if (!exact && process->rss.count > statm_hides.count) sample.rss.count -= statm_hides.count;
       if (read.peak) sample.peak = process->rss;
       sampled.samples.push_back(sample);
@@ -324,6 +331,7 @@ class History {
     add(effects, Effect{stuck});
     queue_.push_back(StuckDescribed{stuck.service, "in state D, waiting in nfs_wait"});
   }
+  void perform(const FlushOutput&) {}
   void perform(const Record& record) { add(said, Said{elapsed(), record.entry}); }
   void perform(const Answer& answer) {
     if (answers_.contains(answer.command)) ADD_FAILURE() << "command " << answer.command << " is answered twice";

@@ -31,7 +31,8 @@ struct FakeProcess {
   bool subreaper = false;
   bool reaps = true;        ///< its dead children
   bool bystander = false;   ///< of no tree of ours: a signal to it breaks law 1
-  bool unkillable = false;  ///< state D
+  bool unkillable = false;  ///< state D: signals wait
+  bool kill_waits = false;
   bool dead = false;        ///< a zombie until it is reaped
   std::optional<Exit> exit;
   std::function<void(int)> on_signal;  ///< in place of the default action; SIGKILL never comes here
@@ -120,6 +121,7 @@ class FakeKernel {
     FakeProcess* process = find(id);
     if (process == nullptr || process->dead || signal == SIGCONT) return;
     if (signal == SIGKILL) {
+      process->kill_waits = process->unkillable;
       if (!process->unkillable) end(id, by_signal(SIGKILL));
     } else if (process->on_signal) {
       const auto act = process->on_signal;  // it may end the process that holds it
@@ -127,6 +129,14 @@ class FakeKernel {
     } else if (!process->unkillable) {
       end(id, by_signal(signal));
     }
+  }
+
+  /// Into state D and out of it: a SIGKILL that waited takes effect.
+  void set_unkillable(ProcessId id, bool on) {
+    FakeProcess* process = find(id);
+    process->unkillable = on;
+    process->state = on ? 'D' : 'S';
+    if (!on && process->kill_waits) end(id, by_signal(SIGKILL));
   }
 
   /// A census: what is new below us, and what has changed, parents first.
