@@ -26,12 +26,14 @@ Steady on_grid(Steady after, std::chrono::nanoseconds interval) {
   return Steady{since_epoch - since_epoch % interval + interval};
 }
 
-void plan_next(MemoryWatch& watch, const MemoryPolicy& policy, Steady now) {
+/// `over`: nothing more is done about what is over its hard line (it had its SIGKILL, or acts are withheld).
+void plan_next(MemoryWatch& watch, const MemoryPolicy& policy, Steady now, bool over) {
   const auto slowest = std::chrono::nanoseconds{policy.interval};
   auto interval = slowest;
-  if (policy.hard) {
-    const Bytes line = watch.rss < *policy.hard ? *policy.hard : slack_line(policy);
-    interval = next_reading(policy, watch.rss, line, watch.worst_growth);
+  if (policy.hard && watch.rss < *policy.hard) {
+    interval = next_reading(policy, watch.rss, *policy.hard, watch.worst_growth);
+  } else if (policy.hard && watch.rss < slack_line(policy) && !over) {
+    interval = next_reading(policy, watch.rss, slack_line(policy), watch.worst_growth);
   }
   watch.fast = interval < slowest;
   watch.next = watch.fast ? now + interval : on_grid(now, slowest);
@@ -104,7 +106,7 @@ void take_process(Turn& turn, const Sample& sample) {
   const MemoryPolicy* policy = policy_of(turn.world, *process);
   if (sample.rss.count != 0) take_reading(process->memory, sample.rss, sample.peak, turn.now.steady);
   if (policy == nullptr) return;
-  plan_next(process->memory, *policy, turn.now.steady);
+  plan_next(process->memory, *policy, turn.now.steady, process->killed || withheld(turn.world, true));
   if (sample.rss.count == 0) return;
 
   const Bytes at_most = sample.rss + sample.bound;
@@ -137,7 +139,7 @@ void take_tree(Turn& turn, const std::string& name, ServiceLife& life) {
   if (policy == nullptr || !life.tree.asked) return;
   life.tree.asked = false;
   take_reading(life.tree, tree_rss(turn.world, name), std::nullopt, turn.now.steady);
-  plan_next(life.tree, *policy, turn.now.steady);
+  plan_next(life.tree, *policy, turn.now.steady, withheld(turn.world, true));
   const Lines lines = judge(life.tree, *policy, turn.now.steady);
   if (!lines.hard && (!lines.soft || !is_up(life))) return;
   const Crossing crossing{name, {}, nobody, policy, life.tree.rss};

@@ -113,12 +113,12 @@ def test_a_lost_engine_is_seen_and_left_to_the_app_first(nest):
 
 
 def test_a_lost_engine_that_nobody_heals_is_healed_by_one_restart_and_not_by_two(nest):
-    """The mode's own plan, with a heal of one second in place of ninety."""
+    """The mode's own plan, with one second for heal and cool-down in place of minutes."""
     (nest.tmp / "app").mkdir()
     command = [PROGRAMS / "app", "--control", nest.tmp / "app", "--workers", "1", "--engine", f"plain {ENGINE} -p PORT"]
     code, out, err = run(nest, *command, args=["--print-config"])
     assert code == 0 and b'heal = "1m30s"' in out, err
-    plan = out.decode().replace('heal = "1m30s"', 'heal = "1s"')
+    plan = out.decode().replace('heal = "1m30s"', 'heal = "1s"').replace('cool_down = "5m"', 'cool_down = "1s"')
     daemon = nest.daemon("".join(line for line in plan.splitlines(True) if not line.startswith("name = ")))
     [engine] = daemon.wait_engines("app", 1)
     os.kill(engine["pid"], signal.SIGKILL)

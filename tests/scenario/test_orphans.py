@@ -238,9 +238,9 @@ def test_where_not_even_the_port_is_known_an_orphan_gets_15_seconds(nest):
     assert seconds_between(verdict, asked) >= 14.9
 
 
-def test_without_every_optional_source_engines_are_still_found_and_orphans_ended(nest):
-    without = ["exit_info", "exe", "environ", "fds", "ports"]
-    daemon = app_daemon(nest, app_service(engine='orphan = { after = "100ms" }'), args=["--without", ",".join(without)])
+def test_without_the_sources_that_containers_lack_engines_are_still_found_and_orphans_ended(nest):
+    without = ["exit_info", "exe", "environ", "fds"]
+    daemon = app_daemon(nest, app_service(), args=["--without", ",".join(without)])
     assert {daemon.status()["daemon"]["sources"][source] for source in without} == {"off"}
     worker = main_of(nest, daemon).fork()
     engine = worker.engine("plain", ENGINE, "-p", "PORT")

@@ -188,5 +188,20 @@ HISTORY(Memory, LimitCrossedIsSaidOnceForAStay) {
   EXPECT_EQ(h.count(EventKind::limit_crossed, engine), 2u);
 }
 
+HISTORY(Memory, OverItsLineIsNotReadFiveHundredTimesASecondForNothing) {
+  Plan plan = plan_of_one(app());
+  plan.daemon.mode = Mode::observe;
+  h.begin(plan);
+  const ProcessId worker = h.starts_worker(h.main());
+  const ProcessId engine = h.starts_engine(worker);
+  h.at(5s);
+  h.has(engine, 850);
+  h.at(10s);
+  std::size_t readings = 0;
+  h.after_step = [&](const Event& event, const Effects&) { readings += std::holds_alternative<MemorySampled>(event) ? 1 : 0; };
+  h.at(20s);
+  EXPECT_LE(readings, 12u);
+}
+
 }  // namespace
 }  // namespace plimsoll::core
