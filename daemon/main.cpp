@@ -51,6 +51,16 @@ int check(const Arguments& arguments) {
   return 0;
 }
 
+/// `-- CMD`: the plan made of the command; with --set, as if its printed form had been the file.
+plimsoll::config::Loaded entrypoint(const Arguments& arguments) {
+  plimsoll::config::Loaded loaded;
+  loaded.plan = plimsoll::config::entrypoint_plan(arguments.command, arguments.observe);
+  if (arguments.overrides.empty()) return loaded;
+  loaded = plimsoll::config::load_text(plimsoll::config::to_toml(loaded.plan), "command line", arguments.overrides);
+  loaded.plan.entrypoint = true;
+  return loaded;
+}
+
 int supervise(const Arguments& arguments) {
   plimsoll::run::Options options;
   for (const std::string& name : arguments.without) {
@@ -63,7 +73,7 @@ int supervise(const Arguments& arguments) {
     loaded = plimsoll::config::load_file(arguments.config, arguments.overrides);
     options.config = arguments.config;
   } else {
-    loaded.plan = plimsoll::config::entrypoint_plan(arguments.command, arguments.observe);
+    loaded = entrypoint(arguments);
   }
   if (!loaded.ok()) return report(loaded);
   if (arguments.observe) loaded.plan.daemon.mode = plimsoll::Mode::observe;
