@@ -20,7 +20,7 @@ Plan random_plan(std::mt19937_64& random) {
   web.required = {"db"};
   web.cool_down = one_in(2) ? 5s : 60s;
   web.heal = one_in(2) ? 10s : 90s;
-  web.budget = {6, 10min};
+  web.budget = {one_in(2) ? 2 : 6, 10min};
   web.stop.grace = 5s;
   web.hooks["drain"] = signal_hook("drain", HookTarget::service);
   if (one_in(3)) web.engines[0].reconnect = Reconnect{one_in(2) ? Reconnect::How::end : Reconnect::How::worker, {}};
@@ -186,6 +186,15 @@ class Driver {
     asked_[id] = h_.elapsed();
   }
 
+  /// A heavy load on all workers at once: every engine grows over the same line.
+  void crowd() {
+    const Bytes size = one_in(4) ? mib(850) : mib(500);
+    for (const auto& [id, truth] : truth_) {
+      if (truth.engine && h_.alive(id)) h_.kernel.find(id)->rss = size;
+    }
+    h_.after(one_in(2) ? 4s : 40s);
+  }
+
   void reload() {
     Plan plan = plan_;
     if (one_in(3)) plan.services[1].command.push_back("--new");
@@ -235,6 +244,7 @@ class Driver {
       }
       case 6:
         if (one_in(3)) operate();
+        if (one_in(3)) crowd();
         break;
       case 7:
         if (one_in(10)) reload();

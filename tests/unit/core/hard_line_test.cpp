@@ -1,0 +1,205 @@
+// Hard lines: always acted on, within their slack, without a storm of kills.
+#include "tests/unit/core/ladders.hpp"
+
+namespace plimsoll::core {
+namespace {
+
+// --- Hard lines ---------------------------------------------------------------------------------------------------------------
+
+HISTORY(HardLine, PastItsSlackIsSigkillAtOnce) {
+  const auto [worker, engine] = hard_ladder(h, {rung(RungKind::end)});
+  h.ignores_signals(engine);
+  h.at(62s);
+  EXPECT_EQ(h.signals_to(engine), std::vector<int>{SIGTERM});
+  h.has(engine, 900);
+  h.at(63s);
+  EXPECT_EQ(h.signals_to(engine), (std::vector<int>{SIGTERM, SIGKILL}));
+  EXPECT_LT(h.signalled_at(engine, SIGKILL), 63s);
+}
+
+HISTORY(HardLine, OfAServicePastItsSlackWhileItIsRestarted) {
+  Service service = bare();
+  service.memory.hard = mib(1000);
+  h.begin(service);
+  h.at(10s);
+  h.ignores_signals(h.main());
+  const ProcessId main = h.main();
+  h.has(main, 1010);
+  h.at(12s);
+  EXPECT_EQ(h.signals_to(main), std::vector<int>{SIGTERM});
+  h.has(main, 1200);
+  h.at(13s + 500ms);
+  EXPECT_EQ(h.signals_to(main), (std::vector<int>{SIGTERM, SIGKILL}));
+  h.at(20s);
+  EXPECT_EQ(h.outcomes(), Outcomes{"restart worked"});
+}
+
+HISTORY(HardLine, OfASuccessorMakesTheRungFailedAndTheNextFollowsAtOnce) {
+  const auto [worker, engine] = hard_ladder(h, {rung(RungKind::end), rung(RungKind::restart)});
+  h.at(61s);
+  EXPECT_FALSE(h.alive(engine));
+  const ProcessId next = h.starts_engine(worker);
+  h.has(next, 850);
+  h.at(64s);
+  EXPECT_EQ(h.outcomes(), (Outcomes{"end failed", "restart worked"}));
+}
+
+HISTORY(HardLine, OfAnotherEngineOfTheSlotGetsItsOwnFirstRungAtOnce) {
+  Service service = app();
+  service.engines[0].on_hard = {rung(RungKind::end), rung(RungKind::restart)};
+  h.begin(service);
+  const ProcessId worker = h.starts_worker(h.main());
+  const ProcessId a = h.starts_engine(worker);
+  const ProcessId b = h.starts_engine(worker);
+  h.at(30s);
+  h.ignores_signals(a);
+  h.has(a, 850);
+  h.at(32s);
+  h.has(b, 850);
+  h.at(33s);
+  EXPECT_EQ(h.signals_to(b), std::vector<int>{SIGTERM});
+  EXPECT_EQ(h.world.services.at("app").acts.size(), 2u);
+  EXPECT_EQ(h.ledger().size(), 2u) << "each act has its entry";
+}
+
+HISTORY(HardLine, OfAnotherEngineIsNotEndedWhereTheLadderOnlyLogs) {
+  Service service = app();
+  service.engines[0].on_hard = {rung(RungKind::log), wait_rung(1h)};
+  h.begin(service);
+  const ProcessId worker = h.starts_worker(h.main());
+  const ProcessId a = h.starts_engine(worker);
+  const ProcessId b = h.starts_engine(worker);
+  h.at(30s);
+  h.has(a, 850);
+  h.at(32s);
+  h.has(b, 850);
+  h.at(60s);
+  EXPECT_EQ(h.signals_to(b), std::vector<int>{});
+}
+
+HISTORY(HardLine, WithTheBudgetSpentRestartsWithBackoff) {
+  Service service = bare();
+  service.memory.hard = mib(1000);
+  service.on_hard = {rung(RungKind::kill)};
+  service.budget = {2, 1h};
+  service.backoff = {2s, 2.0, 60s, 60s};
+  h.begin(service);
+  std::vector<Duration> spawned;
+  h.on_spawn = [&](ProcessId id) {
+    spawned.push_back(h.elapsed());
+    h.has(id, 1050);
+  };
+  h.has(h.main(), 1050);
+  h.at(40s);
+  // Two kills, then no more kills but stops, each followed by a longer backoff.
+  const auto ends = h.ledger();
+  EXPECT_EQ(ends[0], "hard worked");
+  EXPECT_EQ(ends[1], "hard worked");
+  EXPECT_EQ(ends[2], "hard no_budget");
+  EXPECT_LE(h.world.services.at("app").acts.size(), 2u);
+  ASSERT_GE(spawned.size(), 4u);
+  EXPECT_GE(spawned.back() - spawned[spawned.size() - 2], 4s);
+  EXPECT_LT(spawned.size(), 8u) << "no kill storm";
+}
+
+HISTORY(HardLine, WithTheBudgetSpentFailsOnlyByGiveUp) {
+  Service service = bare();
+  service.memory.hard = mib(1000);
+  service.on_hard = {rung(RungKind::kill)};
+  service.budget = {1, 1h};
+  service.give_up = GiveUp{2, 10min};
+  h.begin(service);
+  h.on_spawn = [&](ProcessId id) { h.has(id, 1050); };
+  h.has(h.main(), 1050);
+  h.at(120s);
+  EXPECT_EQ(h.state(), ServiceState::failed);
+}
+
+HISTORY(HardLine, OfAnEngineWithTheBudgetSpentRestartsTheService) {
+  Service service = app();
+  service.budget = {1, 1h};
+  service.engines[0].on_hard = {rung(RungKind::end)};
+  heals_itself(h);
+  h.begin(service);
+  const ProcessId worker = h.starts_worker(h.main());
+  h.has(h.starts_engine(worker), 850);
+  h.at(10s);
+  for (auto& [id, process] : h.kernel.all()) {
+    if (process.parent == worker && !process.dead) process.rss = mib(850);
+  }
+  h.at(20s);
+  EXPECT_EQ(h.ledger(), (std::vector<std::string>{"hard worked", "hard no_budget"}));
+  EXPECT_EQ(h.run(), 2u);
+}
+
+HISTORY(HardLine, ThatOnlyLogsDoesNotFillTheLog) {
+  Service service = bare();
+  service.memory.hard = mib(1000);
+  service.on_hard = {rung(RungKind::log)};
+  h.begin(service);
+  h.has(h.main(), 1500);
+  h.at(60s);
+  EXPECT_LE(h.ledger().size(), 2u);
+  EXPECT_EQ(h.run(), 1u);
+}
+
+HISTORY(HardLine, KillOfAServicesOwnLineTakesTheAppProcess) {
+  Service service = bare();
+  service.command = {"/bin/sh", "start.sh"};
+  service.memory.hard = mib(1000);
+  service.on_hard = {rung(RungKind::kill)};
+  h.begin(service);
+  h.looks();
+  const ProcessId sh = h.main();
+  const ProcessId app_process_id = h.starts(sh, {"/usr/bin/python3", "app.py"});
+  h.at(10s);
+  h.has(app_process_id, 1050);
+  h.at(11s + 50ms);
+  EXPECT_EQ(h.signals_to(app_process_id), std::vector<int>{SIGKILL});
+  EXPECT_EQ(h.signals_to(sh), std::vector<int>{});
+  h.dies(sh, exited(137));
+  h.at(15s);
+  EXPECT_EQ(h.outcomes(), Outcomes{"kill worked"});
+  EXPECT_EQ(h.run(), 2u);
+}
+
+HISTORY(HardLine, OfATreeIsTheSumAndItsEndTakesTheAppProcess) {
+  Service service = bare();
+  service.memory.of = MemoryScope::tree;
+  service.memory.hard = mib(1000);
+  service.on_hard = {rung(RungKind::end)};
+  h.begin(service);
+  const ProcessId main = h.main();
+  const ProcessId a = h.starts_worker(main);
+  const ProcessId b = h.starts_worker(main);
+  h.has(a, 400);
+  h.has(b, 400);
+  h.at(10s);
+  EXPECT_EQ(h.signals.size(), 0u);
+  h.has(b, 700);
+  h.at(20s);
+  EXPECT_EQ(h.signals_to(main), std::vector<int>{SIGTERM});
+  EXPECT_EQ(h.outcomes(), Outcomes{"end worked"});
+  EXPECT_EQ(h.run(), 2u);
+}
+
+HISTORY(HardLine, OfATreePastItsSlackKillsTheAppProcess) {
+  Service service = bare();
+  service.memory.of = MemoryScope::tree;
+  service.memory.hard = mib(1000);
+  service.on_hard = {rung(RungKind::end)};
+  h.begin(service);
+  const ProcessId main = h.main();
+  const ProcessId a = h.starts_worker(main);
+  h.at(5s);
+  h.ignores_signals(main);
+  h.has(a, 1000);
+  h.at(7s);
+  EXPECT_EQ(h.signals_to(main), std::vector<int>{SIGTERM});
+  h.has(a, 1300);
+  h.at(9s);
+  EXPECT_EQ(h.signals_to(main), (std::vector<int>{SIGTERM, SIGKILL}));
+}
+
+}  // namespace
+}  // namespace plimsoll::core
