@@ -20,8 +20,8 @@ bool budget_left(Turn& turn, const std::string& service) {
   }
   if (!std::exchange(life.budget_said, true)) {
     Entry said = entry(EventKind::budget, service,
-                       "the budget of " + std::to_string(budget.acts) + " acts per " + to_text(budget.per) + " is spent; the next one is free in " +
-                           short_duration(budget_back(life) - turn.now.steady));
+                       "the budget of " + std::to_string(budget.acts) + " acts per " + to_text(budget.per) +
+                           " is spent; the next one is free in " + short_duration(budget_back(life) - turn.now.steady));
     said.level = Level::error;
     record(turn, said);
   }

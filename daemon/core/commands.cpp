@@ -15,9 +15,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-bool is_up(const ServiceLife& life) { return life.state == ServiceState::ready || life.state == ServiceState::late; }
+bool is_up(const ServiceLife& life) {
+  return life.state == ServiceState::ready || life.state == ServiceState::late;
+}
 
-void answer(Turn& turn, CommandId id, int status, std::string message) { turn.emit(Answer{id, status, std::move(message)}); }
+void answer(Turn& turn, CommandId id, int status, std::string message) {
+  turn.emit(Answer{id, status, std::move(message)});
+}
 
 std::string known_services(const World& world) {
   std::string text;
@@ -63,19 +67,23 @@ void unwant(Turn& turn, const std::string& service) {
   turn.changed = true;
 }
 
-Duration stop_time(const ServiceLife& life) { return life.plan->stop.grace + 15s; }
+Duration stop_time(const ServiceLife& life) {
+  return life.plan->stop.grace + 15s;
+}
 
 void start(Turn& turn, const CommandGiven& command, ServiceLife& life) {
   if (is_up(life)) return answer(turn, command.id, 200, command.service + " is ready already");
   if (life.state == ServiceState::stuck && !command.force) {
-    return answer(turn, command.id, 409, command.service + " is stuck, " + life.note + " (start --force leaves that behind)");
+    return answer(turn, command.id, 409,
+                  command.service + " is stuck, " + life.note + " (start --force leaves that behind)");
   }
   want(turn, command.service, command.force);
   await(turn, command, life.run, stop_time(life) + 60s);
 }
 
 void stop(Turn& turn, const CommandGiven& command, ServiceLife& life) {
-  if (life.state == ServiceState::stopped && !life.wanted) return answer(turn, command.id, 200, command.service + " is stopped already");
+  if (life.state == ServiceState::stopped && !life.wanted)
+    return answer(turn, command.id, 200, command.service + " is stopped already");
   unwant(turn, command.service);
   Duration at_most = 5s;
   for (const auto& [name, other] : turn.world.services) at_most += other.wanted ? 0s : stop_time(other);
@@ -99,8 +107,10 @@ void reconnect(Turn& turn, const CommandGiven& command, ServiceLife& life) {
     const EngineRule* rule = rule_of(turn.world, command.service, process.engine->rule);
     if (process.engine->state == EngineState::live && rule != nullptr && rule->reconnect) engines.push_back(id);
   }
-  if (engines.empty()) return answer(turn, command.id, 409, "no live engine of " + command.service + " fits and has a `reconnect`");
-  if (life.round) return answer(turn, command.id, 409, "a round is at work in " + command.service + " already, try again after it");
+  if (engines.empty())
+    return answer(turn, command.id, 409, "no live engine of " + command.service + " fits and has a `reconnect`");
+  if (life.round)
+    return answer(turn, command.id, 409, "a round is at work in " + command.service + " already, try again after it");
   begin_operator_round(turn, command.service, std::move(engines), command.wait ? command.id : 0);
   if (!command.wait) answer(turn, command.id, 202, "asked for");
 }
@@ -126,20 +136,31 @@ void call_hook(Turn& turn, const CommandGiven& command, ServiceLife& life) {
   if (hook == life.plan->hooks.end()) {
     std::string known;
     for (const auto& [name, one] : life.plan->hooks) known += (known.empty() ? "" : ", ") + name;
-    return answer(turn, command.id, 404, command.service + " has no hook '" + command.hook + "'; " + (known.empty() ? "it has none" : "it has " + known));
+    return answer(turn, command.id, 404,
+                  command.service + " has no hook '" + command.hook + "'; " +
+                      (known.empty() ? "it has none" : "it has " + known));
   }
   if (!is_up(life)) return answer(turn, command.id, 409, command.service + " is not ready");
   ProcessId engine = nobody;
   ProcessId target = app_process(turn.world, command.service);
   if (hook->second.to == HookTarget::owner) {
     const std::set<ProcessId> found = owners(turn.world, command, engine);
-    if (found.empty()) return answer(turn, command.id, 409, "no engine with a worker fits, the hook has nobody to go to");
-    if (found.size() > 1) return answer(turn, command.id, 400, std::to_string(found.size()) + " workers have an engine: say which engine with its pid");
+    if (found.empty())
+      return answer(turn, command.id, 409, "no engine with a worker fits, the hook has nobody to go to");
+    if (found.size() > 1)
+      return answer(turn, command.id, 400,
+                    std::to_string(found.size()) + " workers have an engine: say which engine with its pid");
     target = *found.begin();
   }
-  CallHook call{turn.world.next_hook++, command.service, hook->second, target,
-                {{"engine_pid", std::to_string(engine.pid)}, {"owner_pid", std::to_string(target.pid)}, {"service", command.service},
-                 {"rule", command.rule}, {"run", std::to_string(life.run)}},
+  CallHook call{turn.world.next_hook++,
+                command.service,
+                hook->second,
+                target,
+                {{"engine_pid", std::to_string(engine.pid)},
+                 {"owner_pid", std::to_string(target.pid)},
+                 {"service", command.service},
+                 {"rule", command.rule},
+                 {"run", std::to_string(life.run)}},
                 hook->second.timeout};
   await(turn, command, life.run, call.timeout + 2s, call.id);
   turn.emit(std::move(call));
@@ -174,10 +195,12 @@ const char* act_text(CommandAct act) {
 /// The outcome of an awaited command, if it is known.
 std::optional<Answer> outcome(const World& world, const Waiting& waiting) {
   const auto found = world.services.find(waiting.service);
-  if (found == world.services.end()) return Answer{waiting.id, 200, waiting.service + " is stopped, and out of the plan"};
+  if (found == world.services.end())
+    return Answer{waiting.id, 200, waiting.service + " is stopped, and out of the plan"};
   const ServiceLife& life = found->second;
   const std::string& name = waiting.service;
-  if (life.state == ServiceState::stuck) return Answer{waiting.id, 500, name + " is stuck" + (life.note.empty() ? "" : ": " + life.note)};
+  if (life.state == ServiceState::stuck)
+    return Answer{waiting.id, 500, name + " is stuck" + (life.note.empty() ? "" : ": " + life.note)};
   switch (waiting.act) {
     case CommandAct::stop:
       if (life.wanted) return Answer{waiting.id, 409, "another command wants " + name + " to run"};
@@ -185,15 +208,19 @@ std::optional<Answer> outcome(const World& world, const Waiting& waiting) {
       return std::nullopt;
     case CommandAct::start:
     case CommandAct::restart: {
-      if (!life.wanted && life.state == ServiceState::stopped) return Answer{waiting.id, 409, "another command stopped " + name};
+      if (!life.wanted && life.state == ServiceState::stopped)
+        return Answer{waiting.id, 409, "another command stopped " + name};
       const bool next_run = waiting.act == CommandAct::start || life.run > waiting.run;
-      if (is_up(life) && next_run) return Answer{waiting.id, 200, name + " is ready: run " + std::to_string(life.run) + ", pid " + std::to_string(life.main.pid)};
+      if (is_up(life) && next_run)
+        return Answer{waiting.id, 200,
+                      name + " is ready: run " + std::to_string(life.run) + ", pid " + std::to_string(life.main.pid)};
       if (life.state == ServiceState::starting && !life.spawning && !life.force && !life.leftovers.empty() &&
           life.plan->leftovers == LeftoverPolicy::hold) {
         return Answer{waiting.id, 409, name + " does not start: " + life.note + " (start --force goes on)"};
       }
       if (life.state == ServiceState::failed || life.state == ServiceState::backoff) {
-        return Answer{waiting.id, 500, name + " does not start: " + (life.last_exit ? to_sentence(*life.last_exit) : "no exit status")};
+        return Answer{waiting.id, 500,
+                      name + " does not start: " + (life.last_exit ? to_sentence(*life.last_exit) : "no exit status")};
       }
       return std::nullopt;
     }
@@ -209,7 +236,8 @@ std::optional<Answer> outcome(const World& world, const Waiting& waiting) {
 
 void take_command(Turn& turn, const CommandGiven& command) {
   const std::string what = std::string{act_text(command.act)} + (command.hook.empty() ? "" : " " + command.hook);
-  record(turn, entry(EventKind::operator_, command.service, what + ", asked for by " + command.by + (command.force ? ", forced" : "")));
+  record(turn, entry(EventKind::operator_, command.service,
+                     what + ", asked for by " + command.by + (command.force ? ", forced" : "")));
   if (command.act == CommandAct::hold) return hold(turn, command);
   if (command.act == CommandAct::release) {
     turn.world.holding.reset();
@@ -219,7 +247,8 @@ void take_command(Turn& turn, const CommandGiven& command) {
   if (found == turn.world.services.end()) {
     return answer(turn, command.id, 404, "no service '" + command.service + "'; " + known_services(turn.world));
   }
-  if (turn.world.stopping && command.act != CommandAct::stop) return answer(turn, command.id, 409, "the daemon is stopping");
+  if (turn.world.stopping && command.act != CommandAct::stop)
+    return answer(turn, command.id, 409, "the daemon is stopping");
   switch (command.act) {
     case CommandAct::start: return start(turn, command, found->second);
     case CommandAct::stop: return stop(turn, command, found->second);
@@ -233,11 +262,13 @@ void take_command(Turn& turn, const CommandGiven& command) {
 
 void take_command_hook(Turn& turn, const HookAnswered& answered) {
   auto& waiting = turn.world.waiting;
-  const auto found = std::find_if(waiting.begin(), waiting.end(), [&](const Waiting& one) { return one.hook != 0 && one.hook == answered.hook; });
+  const auto found = std::find_if(waiting.begin(), waiting.end(),
+                                  [&](const Waiting& one) { return one.hook != 0 && one.hook == answered.hook; });
   if (found == waiting.end()) return;
   const bool done = answered.result == HookResult::done;
   std::string why = answered.detail;
-  if (answered.wrong_answers > 0) why += " after " + std::to_string(answered.wrong_answers) + " answers by the wrong process";
+  if (answered.wrong_answers > 0)
+    why += " after " + std::to_string(answered.wrong_answers) + " answers by the wrong process";
   answer(turn, found->id, done ? 200 : 500, (done ? "done: " : "the hook failed: ") + why);
   waiting.erase(found);
 }

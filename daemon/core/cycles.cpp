@@ -14,14 +14,19 @@ namespace {
 
 using namespace std::chrono_literals;
 
-bool is_up(const ServiceLife& life) { return life.state == ServiceState::ready || life.state == ServiceState::late; }
+bool is_up(const ServiceLife& life) {
+  return life.state == ServiceState::ready || life.state == ServiceState::late;
+}
 
 /// Of a round whose cycle a reload took away: it goes on, and counts for none.
 constexpr std::size_t gone_cycle = static_cast<std::size_t>(-1);
 
-const char* act_text(CycleAct act) { return act == CycleAct::reconnect ? "reconnect" : "restart"; }
+const char* act_text(CycleAct act) {
+  return act == CycleAct::reconnect ? "reconnect" : "restart";
+}
 
-/// The same for the same host, service and turn; spread evenly over others (splitmix64's finaliser over an FNV-1a hash).
+/// The same for the same host, service and turn; spread evenly over others (splitmix64's finaliser over an FNV-1a
+/// hash).
 double fraction(std::uint64_t seed, const std::string& service, std::uint64_t turn_number) {
   std::uint64_t hash = 14695981039346656037ULL ^ seed ^ (turn_number * 0x9E3779B97F4A7C15ULL);
   for (const char c : service) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
@@ -30,7 +35,8 @@ double fraction(std::uint64_t seed, const std::string& service, std::uint64_t tu
   return static_cast<double>((hash ^ (hash >> 31)) >> 11) / static_cast<double>(1ULL << 53);
 }
 
-std::chrono::milliseconds jitter_of(const World& world, const std::string& service, const Cycle& cycle, std::uint64_t number, Duration period) {
+std::chrono::milliseconds jitter_of(const World& world, const std::string& service, const Cycle& cycle,
+                                    std::uint64_t number, Duration period) {
   const double share = cycle.jitter.of_one * fraction(world.machine.seed, service, number);
   return Duration{static_cast<Duration::rep>(static_cast<double>(period.count()) * share)};
 }
@@ -55,7 +61,8 @@ void next_by_cron(Turn& turn, const std::string& service, const Cycle& cycle, Cy
   const auto following = next_fire(cron, *cycle.zone, *fire);
   const Duration period = following ? Duration{*following - *fire} : Duration{0};
   const auto number = static_cast<std::uint64_t>(fire->time_since_epoch().count());
-  clock.next_wall = *fire + std::chrono::duration_cast<std::chrono::seconds>(jitter_of(turn.world, service, cycle, number, period));
+  clock.next_wall =
+      *fire + std::chrono::duration_cast<std::chrono::seconds>(jitter_of(turn.world, service, cycle, number, period));
 }
 
 void plan_next(Turn& turn, const std::string& service, const Cycle& cycle, CycleClock& clock) {
@@ -111,7 +118,9 @@ void end_round(Turn& turn, const std::string& service, ServiceLife& life, bool w
   turn.changed = true;
   if (round.command != 0) {
     const std::string engines = std::to_string(round.done) + (round.done == 1 ? " engine" : " engines");
-    turn.emit(Answer{round.command, worked ? 200 : 500, worked ? "reconnected: " + engines + " replaced" : "reconnect failed after " + engines + ": " + why});
+    turn.emit(
+        Answer{round.command, worked ? 200 : 500,
+               worked ? "reconnected: " + engines + " replaced" : "reconnect failed after " + engines + ": " + why});
     return;
   }
   if (!round.cycle || *round.cycle >= life.plan->cycles.size() || *round.cycle >= life.cycles.size()) return;
@@ -130,9 +139,11 @@ void begin_round(Turn& turn, const std::string& service, ServiceLife& life, std:
   CycleClock& clock = life.cycles[index];
   clock.due = false;
   const std::vector<ProcessId> due = engines_due(turn.world, service, cycle);
-  if (const Process* stuck = outlived_sigkill(turn.world, service, turn.now.steady); stuck != nullptr && cycle.act == CycleAct::restart) {
+  if (const Process* stuck = outlived_sigkill(turn.world, service, turn.now.steady);
+      stuck != nullptr && cycle.act == CycleAct::restart) {
     ++clock.failed;
-    clock.last = "failed: process " + std::to_string(stuck->id.pid) + " has outlived its SIGKILL, a restart would stop the others for nothing";
+    clock.last = "failed: process " + std::to_string(stuck->id.pid) +
+                 " has outlived its SIGKILL, a restart would stop the others for nothing";
     Entry skipped = cycle_entry(service, cycle, schedule_text(cycle) + ": " + clock.last);
     skipped.outcome = Outcome::skipped;
     skipped.level = Level::warning;
@@ -141,14 +152,18 @@ void begin_round(Turn& turn, const std::string& service, ServiceLife& life, std:
   const bool nothing = due.empty() && (cycle.act == CycleAct::reconnect || cycle.only_if);
   if (nothing) {
     ++clock.done;
-    clock.last = cycle.only_if ? "nothing to do: no engine over " + to_human(cycle.only_if->over) : "nothing to do: no engine";
+    clock.last =
+        cycle.only_if ? "nothing to do: no engine over " + to_human(cycle.only_if->over) : "nothing to do: no engine";
     Entry said = cycle_entry(service, cycle, schedule_text(cycle) + ": " + clock.last);
     said.outcome = Outcome::skipped;
     record(turn, said);
     return;
   }
-  Entry said = cycle_entry(service, cycle, schedule_text(cycle) + " is due: " + act_text(cycle.act) +
-                                               (cycle.act == CycleAct::reconnect ? " of " + std::to_string(due.size()) + " engines, one after the other" : ""));
+  Entry said = cycle_entry(
+      service, cycle,
+      schedule_text(cycle) + " is due: " + act_text(cycle.act) +
+          (cycle.act == CycleAct::reconnect ? " of " + std::to_string(due.size()) + " engines, one after the other"
+                                            : ""));
   said.would = withheld(turn.world, false);
   record(turn, said);
   if (said.would) return;
@@ -186,7 +201,9 @@ void settle_restart_round(Turn& turn, const std::string& service, ServiceLife& l
 }
 
 void end_turn(Turn& turn, Round& round) {
-  if (round.intervention != 0) close_intervention(turn, round.intervention, round.turn == Outcome::worked ? LadderEnd::worked : LadderEnd::exhausted);
+  if (round.intervention != 0)
+    close_intervention(turn, round.intervention,
+                       round.turn == Outcome::worked ? LadderEnd::worked : LadderEnd::exhausted);
   round.intervention = 0;
   round.at.reset();
   round.turn.reset();
@@ -194,12 +211,14 @@ void end_turn(Turn& turn, Round& round) {
 
 enum class Owed { nothing, wait, missing };
 
-/// A turn is its whole slot's: an engine that went away in it together with the one that was asked for is replaced too before the
-/// next slot's turn.
+/// A turn is its whole slot's: an engine that went away in it together with the one that was asked for is replaced too
+/// before the next slot's turn.
 Owed successor_owed(Turn& turn, ServiceLife& life, const Process* engine) {
   Round& round = *life.round;
-  const EngineRule* rule = engine != nullptr && engine->engine ? rule_of(turn.world, engine->service, engine->engine->rule) : nullptr;
-  if (rule == nullptr || engine->alive() || engine->death->at < round.began || !rule->expect.successor) return Owed::nothing;
+  const EngineRule* rule =
+      engine != nullptr && engine->engine ? rule_of(turn.world, engine->service, engine->engine->rule) : nullptr;
+  if (rule == nullptr || engine->alive() || engine->death->at < round.began || !rule->expect.successor)
+    return Owed::nothing;
   const Process* owner = find_process(turn.world, owner_of(turn.world, *engine).worker);
   if (owner != nullptr && !owner->alive()) return Owed::nothing;
   if (Process* successor = successor_of(turn.world, *engine, round.began)) {
@@ -216,10 +235,12 @@ void next_turn(Turn& turn, const std::string& service, ServiceLife& life) {
   while (!round.left.empty()) {
     const ProcessId id = round.left.front();
     Process* engine = find_process(turn.world, id);
-    const bool due = engine != nullptr && engine->alive() && engine->engine && engine->engine->state == EngineState::live;
+    const bool due =
+        engine != nullptr && engine->alive() && engine->engine && engine->engine->state == EngineState::live;
     const Owed owed = due ? Owed::nothing : successor_owed(turn, life, engine);
     if (owed == Owed::wait) return;
-    if (owed == Owed::missing) return end_round(turn, service, life, false, "no successor of engine " + std::to_string(id.pid) + " has come");
+    if (owed == Owed::missing)
+      return end_round(turn, service, life, false, "no successor of engine " + std::to_string(id.pid) + " has come");
     if (due) {
       const SlotKey key = slot_of(turn.world, *engine);
       // A ladder of its own is at work there: the turn comes after it.
@@ -234,14 +255,16 @@ void next_turn(Turn& turn, const std::string& service, ServiceLife& life) {
       }
       round.at = key;
       round.left.erase(round.left.begin());
-      if (begin_turn(turn, *engine, round.cycle ? std::optional{Cause::cycle} : std::nullopt, round.intervention)) return;
+      if (begin_turn(turn, *engine, round.cycle ? std::optional{Cause::cycle} : std::nullopt, round.intervention))
+        return;
       round.turn = Outcome::failed;
       round.turn_why = "its rule has no `reconnect`";
       return;
     }
     round.left.erase(round.left.begin());
   }
-  end_round(turn, service, life, true, std::to_string(round.done) + (round.done == 1 ? " engine" : " engines") + " replaced");
+  end_round(turn, service, life, true,
+            std::to_string(round.done) + (round.done == 1 ? " engine" : " engines") + " replaced");
 }
 
 void settle_round(Turn& turn, const std::string& service, ServiceLife& life) {
@@ -269,7 +292,9 @@ void settle_clock(Turn& turn, const std::string& service, ServiceLife& life, std
   if (clock.planned && turn.now.wall < clock.planned_at) plan_next(turn, service, cycle, clock);
   if (has_come(clock, turn.now)) {
     const bool running = life.round && life.round->cycle == index;
-    if (running) record(turn, cycle_entry(service, cycle, schedule_text(cycle) + " is due again while its last round still runs: swallowed"));
+    if (running)
+      record(turn, cycle_entry(service, cycle,
+                               schedule_text(cycle) + " is due again while its last round still runs: swallowed"));
     clock.due = !running;
     if (clock.next_wall) clock.fired = clock.planned;
     plan_next(turn, service, cycle, clock);
@@ -320,19 +345,23 @@ void settle_cycles(Turn& turn) {
   for (auto& [name, life] : turn.world.services) {
     if (life.round) settle_round(turn, name, life);
     if (!is_up(life)) continue;
-    for (std::size_t i = 0; i < life.cycles.size() && i < life.plan->cycles.size() && is_up(life); ++i) settle_clock(turn, name, life, i);
+    for (std::size_t i = 0; i < life.cycles.size() && i < life.plan->cycles.size() && is_up(life); ++i)
+      settle_clock(turn, name, life, i);
   }
 }
 
 Steady cycles_deadline(const World& world) {
   Steady first = never;
   for (const auto& [name, life] : world.services) {
-    if (life.round && (life.round->restart || !life.round->at) && life.round->deadline > world.now.steady) first = std::min(first, life.round->deadline);
+    if (life.round && (life.round->restart || !life.round->at) && life.round->deadline > world.now.steady)
+      first = std::min(first, life.round->deadline);
     if (!is_up(life)) continue;
     for (const CycleClock& clock : life.cycles) {
       if (clock.next_steady) first = std::min(first, *clock.next_steady);
       // The wall clock may be set meanwhile: no further ahead than a minute is believed.
-      if (clock.next_wall) first = std::min(first, world.now.steady + std::clamp<Steady::duration>(*clock.next_wall - world.now.wall, 1ms, 1min));
+      if (clock.next_wall)
+        first = std::min(first,
+                         world.now.steady + std::clamp<Steady::duration>(*clock.next_wall - world.now.wall, 1ms, 1min));
       if (clock.due) first = std::min(first, world.now.steady + 1s);
     }
   }

@@ -1,12 +1,14 @@
-// Cycles: deliberate, scheduled reconnects or restarts; and rounds, which replace engines one slot after the other, for a
-// cycle or for an operator's `reconnect`. A cycle is never a failure and costs no budget, but waits while the budget is spent.
+// Cycles: deliberate, scheduled reconnects or restarts; and rounds, which replace engines one slot after the other, for
+// a cycle or for an operator's `reconnect`. A cycle is never a failure and costs no budget, but waits while the budget
+// is spent.
 #pragma once
 
 #include "daemon/core/turn.hpp"
 
 namespace plimsoll::core {
 
-/// At ready: the grid of `every` counts from there, cron from now; what was due in the run before is not due in this one.
+/// At ready: the grid of `every` counts from there, cron from now; what was due in the run before is not due in this
+/// one.
 void start_cycle_clocks(Turn& turn, const std::string& service);
 /// A reload changed the cycles: those that are as they were go on, the others begin anew.
 void change_cycle_clocks(Turn& turn, const std::string& service, const std::vector<Cycle>& before);

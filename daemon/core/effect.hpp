@@ -1,5 +1,5 @@
-// Everything the daemon can do, in the imperative. step() returns these, in order; daemon/run performs them, and only there
-// is anything signalled, spawned or written. What an effect leads to comes back as an event.
+// Everything the daemon can do, in the imperative. step() returns these, in order; daemon/run performs them, and only
+// there is anything signalled, spawned or written. What an effect leads to comes back as an event.
 #pragma once
 
 #include <map>

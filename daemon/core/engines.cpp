@@ -14,7 +14,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration reap_time{1'000};          ///< a dead engine that its app put away is reaped within this
+constexpr Duration reap_time{1'000};            ///< a dead engine that its app put away is reaped within this
 constexpr Duration unknown_port_after{15'000};  ///< rule 5: where no evidence can be had, everybody gets time
 
 const EngineRule* rule_for(const World& world, const Process& process) {
@@ -25,15 +25,16 @@ const EngineRule* rule_for(const World& world, const Process& process) {
   return found == service->engines.end() ? nullptr : &*found;
 }
 
-/// §2: "Never: the app process; a process with the same script as its parent; a descendant of an engine (unless that was a
-/// launcher); one whose only argument is --version."
+/// §2: "Never: the app process; a process with the same script as its parent; a descendant of an engine (unless that
+/// was a launcher); one whose only argument is --version."
 bool may_be_engine(const World& world, const Process& process) {
   if (process.program.version_only || process.id == app_process(world, process.service)) return false;
   const ServiceLife& life = world.services.at(process.service);
   if (process.id == life.main) return false;
   const Process* parent = find_process(world, process.parent);
   // Before its exec a child still runs its parent's program; a worker of a pool does for ever.
-  if (parent != nullptr && !process.program.script.empty() && process.program.script == parent->program.script) return false;
+  if (parent != nullptr && !process.program.script.empty() && process.program.script == parent->program.script)
+    return false;
   return !below_engine(world, process);
 }
 
@@ -64,19 +65,23 @@ void list_engine(Turn& turn, Process& process) {
   process.engine->listed = true;
   if (auto* since = missing_since(turn.world, process)) since->reset();
   Entry found = entry(EventKind::engine_found, process,
-                      "engine " + std::to_string(process.id.pid) + " (" + process.program.comm + ") of " + owner_text(turn.world, process));
+                      "engine " + std::to_string(process.id.pid) + " (" + process.program.comm + ") of " +
+                          owner_text(turn.world, process));
   record(turn, found);
   turn.changed = true;
 }
 
-// --- Death -------------------------------------------------------------------------------------------------------------
+// --- Death
+// -------------------------------------------------------------------------------------------------------------
 
 bool put_away(const Exit& exit) {
   if (exit.kind == ExitKind::signaled) return exit.signal == SIGINT || exit.signal == SIGTERM;
   return exit.kind == ExitKind::exited && (exit.code == 0 || exit.code == 130 || exit.code == 143);
 }
 
-std::string age_text(const Process& process) { return short_duration(process.death->at - process.born); }
+std::string age_text(const Process& process) {
+  return short_duration(process.death->at - process.born);
+}
 
 void say_gone(Turn& turn, Process& engine, EventKind kind, std::string why) {
   engine.engine->judged = true;
@@ -95,7 +100,8 @@ std::string how(const Process& engine) {
 
 void lost(Turn& turn, Process& engine, const Service& service, const EngineRule& rule) {
   engine.engine->state = EngineState::lost;
-  std::string why = "engine " + std::to_string(engine.id.pid) + " of " + owner_text(turn.world, engine) + " is lost: " + how(engine);
+  std::string why =
+      "engine " + std::to_string(engine.id.pid) + " of " + owner_text(turn.world, engine) + " is lost: " + how(engine);
   if (!engine.death->reaped) why += ", a zombie since " + short_duration(turn.now.steady - engine.death->at);
   if (rule.expect.successor) {
     engine.engine->heal_deadline = engine.death->at + service.heal;
@@ -118,15 +124,17 @@ void judge_death(Turn& turn, Process& engine) {
   const bool over = service == nullptr || rule == nullptr || run_is_ending(turn.world, engine.service) || !owner_lives;
   if (expected || over) {
     engine.engine->state = EngineState::gone;
-    return say_gone(turn, engine, EventKind::engine_gone, "engine " + std::to_string(engine.id.pid) + " is gone: " + how(engine));
+    return say_gone(turn, engine, EventKind::engine_gone,
+                    "engine " + std::to_string(engine.id.pid) + " is gone: " + how(engine));
   }
   const bool in_time = engine.death->reaped && engine.death->reaped_at - engine.death->at <= reap_time;
   const bool waited = turn.now.steady - engine.death->at >= reap_time;
   if (!in_time && !waited) return;
   if (!engine.engine->listed || engine.death->at - engine.born < rule->settle) {
     engine.engine->state = EngineState::gone;
-    return say_gone(turn, engine, EventKind::engine_gone,
-                    "engine " + std::to_string(engine.id.pid) + " failed to start: " + how(engine) + " after " + age_text(engine));
+    return say_gone(
+        turn, engine, EventKind::engine_gone,
+        "engine " + std::to_string(engine.id.pid) + " failed to start: " + how(engine) + " after " + age_text(engine));
   }
   if (in_time && (!engine.death->exit || put_away(*engine.death->exit))) {
     engine.engine->state = EngineState::gone;
@@ -152,7 +160,8 @@ void heal(Turn& turn, Process& engine) {
   const bool owner_gone = !owner.service() && (worker == nullptr || !worker->alive());
   const SlotKey key = slot_of(turn.world, engine);
   const auto slot = turn.world.slots.find(key);
-  const bool laddered = slot != turn.world.slots.end() && slot->second.ladder && slot->second.ladder->subject == engine.id;
+  const bool laddered =
+      slot != turn.world.slots.end() && slot->second.ladder && slot->second.ladder->subject == engine.id;
   if (laddered) return;
   if (owner_gone || run_is_ending(turn.world, engine.service)) {
     engine.engine->state = EngineState::gone;
@@ -164,9 +173,10 @@ void heal(Turn& turn, Process& engine) {
     const Duration without = take_successor(*next, engine);
     engine.engine->state = EngineState::gone;
     engine.engine->heal_deadline = never;
-    record(turn, entry(EventKind::engine_found, *next,
-                       "engine " + std::to_string(next->id.pid) + " stands for the lost " + std::to_string(engine.id.pid) +
-                           "; its app healed itself, " + seconds_text(without) + " without an engine"));
+    record(turn,
+           entry(EventKind::engine_found, *next,
+                 "engine " + std::to_string(next->id.pid) + " stands for the lost " + std::to_string(engine.id.pid) +
+                     "; its app healed itself, " + seconds_text(without) + " without an engine"));
     turn.changed = true;
     return;
   }
@@ -179,12 +189,14 @@ void heal(Turn& turn, Process& engine) {
   begin_lost_ladder(turn, engine);
 }
 
-// --- Orphans -------------------------------------------------------------------------------------------------------------
+// --- Orphans
+// -------------------------------------------------------------------------------------------------------------
 
 /// The engine, or the uppermost living wrapper around it: whose parent is another one when the owner has ended.
 const Process& below_owner(const World& world, const Process& engine) {
   const Process* at = &engine;
-  for (const Process* above = find_process(world, at->parent); above != nullptr && above->program.wrapper && above->alive();) {
+  for (const Process* above = find_process(world, at->parent);
+       above != nullptr && above->program.wrapper && above->alive();) {
     at = above;
     above = find_process(world, at->parent);
   }
@@ -216,8 +228,9 @@ void declare_orphan(Turn& turn, Process& engine, const EngineRule& rule, const P
   state.due = turn.now.steady + after;
   if (!state.listed) list_engine(turn, engine);
   const std::string ended = owner.death->exit ? to_sentence(*owner.death->exit) : "ended, nobody could read how";
-  const std::string why = "engine " + std::to_string(engine.id.pid) + " is an orphan: its worker " + std::to_string(owner.id.pid) + " " + ended +
-                          ", it is asked to end " + (after == 0ms ? "at once" : "in " + to_text(after));
+  const std::string why = "engine " + std::to_string(engine.id.pid) + " is an orphan: its worker " +
+                          std::to_string(owner.id.pid) + " " + ended + ", it is asked to end " +
+                          (after == 0ms ? "at once" : "in " + to_text(after));
   Entry said = entry(EventKind::engine_orphaned, engine, why);
   said.level = Level::warning;
   if (engine.memory.rss.count != 0) said.rss = engine.memory.rss;
@@ -236,15 +249,17 @@ void ask_for_evidence(Turn& turn, Process& engine) {
   for (const ProcessId& id : live_members(turn.world, engine.service)) {
     const Process& member = *find_process(turn.world, id);
     const bool of_the_dead = descends_from(turn.world, member, owner_of(turn.world, engine).worker);
-    if (id != engine.id && !member.engine && !of_the_dead && !below_engine(turn.world, member)) look.members.push_back(id);
+    if (id != engine.id && !member.engine && !of_the_dead && !below_engine(turn.world, member))
+      look.members.push_back(id);
   }
   turn.emit(look);
 }
 
 void record_orphan_rung(Turn& turn, Process& engine, const std::string& rung, bool would) {
   const std::string verb = rung == "kill" ? "SIGKILL to" : "asked";
-  std::string why = would ? "would end orphan " + std::to_string(engine.id.pid)
-                          : verb + " orphan " + std::to_string(engine.id.pid) + (rung == "kill" ? ", its grace is over" : " to end");
+  std::string why =
+      would ? "would end orphan " + std::to_string(engine.id.pid)
+            : verb + " orphan " + std::to_string(engine.id.pid) + (rung == "kill" ? ", its grace is over" : " to end");
   Entry said = entry(EventKind::rung, engine, why);
   said.rung = rung;
   said.would = would;
@@ -263,7 +278,8 @@ void revoke(Turn& turn, Process& engine, const std::string& why) {
   state.phase = Engine::Phase::none;
   state.deadline = state.due = never;
   record(turn, entry(EventKind::engine_orphaned, engine,
-                     "engine " + std::to_string(engine.id.pid) + " " + why + ": left alone, owned by the service from now on"));
+                     "engine " + std::to_string(engine.id.pid) + " " + why +
+                         ": left alone, owned by the service from now on"));
   close_intervention(turn, state.intervention, LadderEnd::subsided);
   state.intervention = 0;
   turn.changed = true;
@@ -391,7 +407,8 @@ void take_evidence(Turn& turn, const EvidenceLookedAt& found) {
   const EngineRule* rule = rule_of(turn.world, engine->service, state.rule);
   if (rule == nullptr || state.phase == Engine::Phase::none || state.phase == Engine::Phase::asked) return;
   if (found.connected) {
-    const std::string who = found.connected->pid == 0 ? "a process of the service" : "process " + std::to_string(found.connected->pid);
+    const std::string who =
+        found.connected->pid == 0 ? "a process of the service" : "process " + std::to_string(found.connected->pid);
     return revoke(turn, *engine, "is used by " + who + " (" + found.source + ")");
   }
   if (state.phase == Engine::Phase::waiting) return;
@@ -400,9 +417,10 @@ void take_evidence(Turn& turn, const EvidenceLookedAt& found) {
     state.phase = Engine::Phase::waiting;
     state.due = state.orphan_since + unknown_port_after;
     state.deadline = std::min(state.due, turn.now.steady + 1s);
-    record(turn, entry(EventKind::engine_orphaned, *engine,
-                       "whether engine " + std::to_string(engine->id.pid) + " is still used cannot be seen (" + found.source + "): it is asked to end " +
-                           short_duration(unknown_port_after) + " after the verdict"));
+    record(turn,
+           entry(EventKind::engine_orphaned, *engine,
+                 "whether engine " + std::to_string(engine->id.pid) + " is still used cannot be seen (" + found.source +
+                     "): it is asked to end " + short_duration(unknown_port_after) + " after the verdict"));
     return;
   }
   if (withheld(turn.world, false)) return withhold_end(turn, *engine);
@@ -411,7 +429,8 @@ void take_evidence(Turn& turn, const EvidenceLookedAt& found) {
 
 void end_orphan_over_limit(Turn& turn, Process& engine) {
   const EngineRule* rule = rule_of(turn.world, engine.service, engine.engine->rule);
-  const bool asked = engine.engine->phase == Engine::Phase::asked || engine.engine->phase == Engine::Phase::looking_again;
+  const bool asked =
+      engine.engine->phase == Engine::Phase::asked || engine.engine->phase == Engine::Phase::looking_again;
   if (rule != nullptr && !asked && !withheld(turn.world, true)) ask_orphan(turn, engine, *rule);
 }
 
@@ -421,8 +440,11 @@ Process* successor_of(World& world, const Process& ended, std::optional<Steady> 
   const bool was_lost = ended.engine->state == EngineState::lost;
   Process* best = nullptr;
   for (auto& [id, process] : world.processes) {
-    if (!process.alive() || !process.engine || !process.engine->listed || process.engine->stands || id == ended.id) continue;
-    if (process.service != key.service || process.engine->rule != key.rule || owner_of(world, process).worker != key.owner) continue;
+    if (!process.alive() || !process.engine || !process.engine->listed || process.engine->stands || id == ended.id)
+      continue;
+    if (process.service != key.service || process.engine->rule != key.rule ||
+        owner_of(world, process).worker != key.owner)
+      continue;
     const bool after_remedy = since && process.first_seen >= *since;
     if (!after_remedy && !(was_lost && stands_for_lost(ended, process))) continue;
     if (best == nullptr || process.first_seen < best->first_seen) best = &process;
@@ -438,8 +460,8 @@ Duration take_successor(Process& successor, const Process& ended) {
 
 bool run_is_ending(const World& world, const std::string& service) {
   const auto life = world.services.find(service);
-  return life == world.services.end() || life->second.state == ServiceState::stopping || life->second.state == ServiceState::stuck ||
-         life->second.main == nobody;
+  return life == world.services.end() || life->second.state == ServiceState::stopping ||
+         life->second.state == ServiceState::stuck || life->second.main == nobody;
 }
 
 void settle_engines(Turn& turn) {

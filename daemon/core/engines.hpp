@@ -30,7 +30,8 @@ Process* successor_of(World& world, const Process& ended, std::optional<Steady> 
 /// Marks it as standing for one, and says how long the slot was without an engine.
 Duration take_successor(Process& successor, const Process& ended);
 
-/// Whether something of the service may stay `ending` for its own reasons: no verdict falls on an engine whose run is ending.
+/// Whether something of the service may stay `ending` for its own reasons: no verdict falls on an engine whose run is
+/// ending.
 bool run_is_ending(const World& world, const std::string& service);
 
 }  // namespace plimsoll::core

@@ -33,10 +33,11 @@ struct SpawnFailed {
 /// What a look at one process showed.
 struct Sighting {
   ProcessId id;
-  ProcessId parent;         ///< as the kernel says now; `nobody` when that process is not recorded, `ourselves` below is set when it is us
-  bool ourselves = false;   ///< its parent is the daemon
+  ProcessId parent;  ///< as the kernel says now; `nobody` when that process is not recorded, `ourselves` below is set
+                     ///< when it is us
+  bool ourselves = false;  ///< its parent is the daemon
   int session = 0;
-  char state = 'R';         ///< R S D Z T t
+  char state = 'R';  ///< R S D Z T t
   CommandLine command;
   Duration age{};           ///< since its start; 10 ms grain
   std::string run_service;  ///< of its PLIMSOLL_RUN if that names this daemon's life; empty if unread or another's
@@ -146,8 +147,8 @@ struct SignalToForward {
 /// The deadline of the world, or any later instant: nothing else happened.
 struct DeadlineReached {};
 
-using Event = std::variant<DaemonStarted, SpawnSucceeded, SpawnFailed, Looked, ProcessEnded, ProcessReaped, ExitRead, MemorySampled,
-                           HookAnswered, EvidenceLookedAt, LeftoversLookedFor, StuckDescribed, CommandGiven, PlanReplaced,
-                           StopRequested, SignalToForward, DeadlineReached>;
+using Event = std::variant<DaemonStarted, SpawnSucceeded, SpawnFailed, Looked, ProcessEnded, ProcessReaped, ExitRead,
+                           MemorySampled, HookAnswered, EvidenceLookedAt, LeftoversLookedFor, StuckDescribed,
+                           CommandGiven, PlanReplaced, StopRequested, SignalToForward, DeadlineReached>;
 
 }  // namespace plimsoll::core

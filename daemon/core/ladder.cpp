@@ -17,7 +17,9 @@ using namespace std::chrono_literals;
 
 constexpr Duration answer_within{30'000};  ///< `expect.within` after a hook's answer, unless one is written
 
-Duration since(Steady then, Steady now) { return std::chrono::duration_cast<Duration>(now - then); }
+Duration since(Steady then, Steady now) {
+  return std::chrono::duration_cast<Duration>(now - then);
+}
 
 Slot& slot_at(World& world, const SlotKey& key) {
   return key.rule.empty() ? world.services.at(key.service).own : world.slots[key];
@@ -28,7 +30,8 @@ SlotKey key_of(const World& world, const Crossing& crossing) {
   return slot_of(world, *find_process(world, crossing.subject));
 }
 
-const std::vector<Rung>& rungs_for(const World& world, const std::string& service, const std::string& rule, Cause cause) {
+const std::vector<Rung>& rungs_for(const World& world, const std::string& service, const std::string& rule,
+                                   Cause cause) {
   static const std::vector<Rung> none;
   if (const EngineRule* engine = rule_of(world, service, rule)) {
     if (cause == Cause::lost) return engine->on_lost;
@@ -39,16 +42,22 @@ const std::vector<Rung>& rungs_for(const World& world, const std::string& servic
   return cause == Cause::hard ? plan->on_hard : plan->on_soft;
 }
 
-bool acts(RungKind kind) { return kind != RungKind::log && kind != RungKind::wait; }
-bool is_round(const Ladder& ladder) { return !ladder.cause || *ladder.cause == Cause::cycle; }
+bool acts(RungKind kind) {
+  return kind != RungKind::log && kind != RungKind::wait;
+}
+bool is_round(const Ladder& ladder) {
+  return !ladder.cause || *ladder.cause == Cause::cycle;
+}
 
 /// A rung of it has ended the run, and the next run will tell how it went.
 bool ends_run(const Ladder& ladder) {
   const bool at_work = ladder.phase == Ladder::Phase::ending || ladder.phase == Ladder::Phase::verifying;
-  return at_work && (ladder.doing == RungKind::restart || (ladder.of_run && (ladder.doing == RungKind::end || ladder.doing == RungKind::kill)));
+  return at_work && (ladder.doing == RungKind::restart ||
+                     (ladder.of_run && (ladder.doing == RungKind::end || ladder.doing == RungKind::kill)));
 }
 
-// --- How a rung and a ladder are said -------------------------------------------------------------------------------------
+// --- How a rung and a ladder are said
+// -------------------------------------------------------------------------------------
 
 Entry rung_entry(const Place& place, const Ladder& ladder, const std::string& rung, std::string why) {
   Entry said = entry(EventKind::rung, place.service, std::move(why));
@@ -72,7 +81,9 @@ void add_rung(Turn& turn, const Ladder& ladder, const std::string& rung) {
 /// The outcome of the rung at work, into the events and the ledger.
 void say_outcome(Turn& turn, const Place& place, const Ladder& ladder, Outcome outcome, const std::string& why) {
   const std::string rung = to_text(ladder.rungs[ladder.next - 1]);
-  Entry said = rung_entry(place, ladder, rung, rung + " for " + subject_text(place, ladder) + " " + to_text(outcome) + (why.empty() ? "" : ": " + why));
+  Entry said = rung_entry(
+      place, ladder, rung,
+      rung + " for " + subject_text(place, ladder) + " " + to_text(outcome) + (why.empty() ? "" : ": " + why));
   said.outcome = outcome;
   said.level = outcome == Outcome::worked || outcome == Outcome::skipped ? Level::info : Level::warning;
   record(turn, said);
@@ -117,8 +128,9 @@ void finish(Turn& turn, const Place& place, LadderEnd end, const std::string& wh
     close_intervention(turn, ladder.intervention, end);
   }
   if (end == LadderEnd::exhausted) {
-    Entry said = rung_entry(place, ladder, {}, "every rung for " + subject_text(place, ladder) + " has been tried and none worked; nothing more for " +
-                                                   to_text(life.plan->cool_down));
+    Entry said = rung_entry(place, ladder, {},
+                            "every rung for " + subject_text(place, ladder) +
+                                " has been tried and none worked; nothing more for " + to_text(life.plan->cool_down));
     said.level = Level::error;
     record(turn, said);
   } else if (end == LadderEnd::subsided || end == LadderEnd::healed) {
@@ -126,7 +138,8 @@ void finish(Turn& turn, const Place& place, LadderEnd end, const std::string& wh
   }
 }
 
-// --- The cause, looked at again --------------------------------------------------------------------------------------------
+// --- The cause, looked at again
+// --------------------------------------------------------------------------------------------
 
 std::optional<LadderEnd> cause_is_over(Turn& turn, const Place& place, const Ladder& ladder) {
   if (is_round(ladder) || ladder.next == 0) return std::nullopt;
@@ -157,7 +170,8 @@ std::optional<LadderEnd> cause_is_over(Turn& turn, const Place& place, const Lad
   return !line || subject->memory.rss < *line ? std::optional{LadderEnd::subsided} : std::nullopt;
 }
 
-// --- From rung to rung ---------------------------------------------------------------------------------------------------------
+// --- From rung to rung
+// ---------------------------------------------------------------------------------------------------------
 
 void next_rung(Ladder& ladder) {
   ladder.phase = Ladder::Phase::due;
@@ -165,10 +179,12 @@ void next_rung(Ladder& ladder) {
   ladder.hook = 0;
 }
 
-/// Decided and withheld: the rung that would act next is said with `would`, and the cool-down runs as if it had been tried.
+/// Decided and withheld: the rung that would act next is said with `would`, and the cool-down runs as if it had been
+/// tried.
 void withhold(Turn& turn, const Place& place) {
   Ladder& ladder = *place.slot->ladder;
-  const auto first = std::find_if(ladder.rungs.begin() + static_cast<std::ptrdiff_t>(ladder.next), ladder.rungs.end(), [](const Rung& rung) { return acts(rung.kind); });
+  const auto first = std::find_if(ladder.rungs.begin() + static_cast<std::ptrdiff_t>(ladder.next), ladder.rungs.end(),
+                                  [](const Rung& rung) { return acts(rung.kind); });
   const std::string rung = first == ladder.rungs.end() ? "log" : to_text(*first);
   Entry said = rung_entry(place, ladder, rung, "would try " + rung + " for " + subject_text(place, ladder));
   said.would = true;
@@ -184,7 +200,8 @@ void withhold(Turn& turn, const Place& place) {
   }
   const Duration cool_down = turn.world.services.at(place.service).plan->cool_down;
   Process* subject = find_process(turn.world, ladder.subject);
-  if (subject != nullptr && subject->engine && subject->engine->state == EngineState::lost) subject->engine->heal_deadline = turn.now.steady + cool_down;
+  if (subject != nullptr && subject->engine && subject->engine->state == EngineState::lost)
+    subject->engine->heal_deadline = turn.now.steady + cool_down;
   if (is_round(ladder)) tell_round(turn, place, Outcome::failed, "withheld");
   if (ladder.cause == Cause::hard) place.slot->hard_said_until = turn.now.steady + cool_down;
   place.slot->ladder.reset();
@@ -192,7 +209,8 @@ void withhold(Turn& turn, const Place& place) {
   turn.changed = true;
 }
 
-/// Law 6: with the budget spent, a hard line is still acted on: by a restart with the policy's backoff, not by one more kill.
+/// Law 6: with the budget spent, a hard line is still acted on: by a restart with the policy's backoff, not by one more
+/// kill.
 void out_of_budget(Turn& turn, const Place& place) {
   const bool hard = place.slot->ladder->cause == Cause::hard;
   const Steady back = budget_back(turn.world.services.at(place.service));
@@ -206,7 +224,8 @@ void out_of_budget(Turn& turn, const Place& place) {
 void try_rung(Turn& turn, const Place& place) {
   Ladder& ladder = *place.slot->ladder;
   if (const auto over = cause_is_over(turn, place, ladder)) {
-    return finish(turn, place, *over, *over == LadderEnd::healed ? "its app has healed itself" : "the line is no longer crossed");
+    return finish(turn, place, *over,
+                  *over == LadderEnd::healed ? "its app has healed itself" : "the line is no longer crossed");
   }
   if (ladder.next >= ladder.rungs.size()) {
     return finish(turn, place, is_round(ladder) ? LadderEnd::preempted : LadderEnd::exhausted, "nothing left to try");
@@ -219,7 +238,8 @@ void try_rung(Turn& turn, const Place& place) {
   turn.changed = true;
   next_rung(ladder);
   add_rung(turn, ladder, to_text(rung));
-  record(turn, rung_entry(place, ladder, to_text(rung), "tries " + to_text(rung) + " for " + subject_text(place, ladder)));
+  record(turn,
+         rung_entry(place, ladder, to_text(rung), "tries " + to_text(rung) + " for " + subject_text(place, ladder)));
   const Tried tried = do_rung(turn, place, ladder, rung);
   if (tried.skipped) {
     say_outcome(turn, place, ladder, Outcome::skipped, tried.why);
@@ -245,7 +265,8 @@ void rung_worked(Turn& turn, const Place& place) {
   std::string why = "after " + seconds_text(since(ladder.rung_began, turn.now.steady));
   if (const Intervention* ledger = find_intervention(turn.world, ladder.intervention)) {
     if (ledger->successor_pid) why += ", engine " + std::to_string(*ledger->successor_pid) + " stands for it";
-    if (ledger->rss_before && ledger->rss_after) why += ", " + to_human(*ledger->rss_before) + " → " + to_human(*ledger->rss_after);
+    if (ledger->rss_before && ledger->rss_after)
+      why += ", " + to_human(*ledger->rss_before) + " → " + to_human(*ledger->rss_after);
     if (ledger->without_engine) why += ", " + seconds_text(*ledger->without_engine) + " without an engine";
   }
   say_outcome(turn, place, ladder, Outcome::worked, why);
@@ -265,8 +286,9 @@ void wait_for_end(Turn& turn, const Place& place) {
     ladder.deadline = ended + within_of(turn.world, place, ladder);
     turn.changed = true;
   } else if (process->killed && turn.now.steady - *process->killed >= 10s) {
-    rung_failed(turn, place, Outcome::failed,
-                "process " + std::to_string(process->id.pid) + " has outlived its SIGKILL (state " + process->state + ")");
+    rung_failed(
+        turn, place, Outcome::failed,
+        "process " + std::to_string(process->id.pid) + " has outlived its SIGKILL (state " + process->state + ")");
   }
 }
 
@@ -279,7 +301,8 @@ void preempt(Turn& turn, const Place& place, const std::string& why) {
 
 void settle_ladder(Turn& turn, const Place& place) {
   Ladder& ladder = *place.slot->ladder;
-  if (ends_run(ladder) && !turn.world.services.at(place.service).wanted) return preempt(turn, place, "the service is stopped");
+  if (ends_run(ladder) && !turn.world.services.at(place.service).wanted)
+    return preempt(turn, place, "the service is stopped");
   const bool late = turn.now.steady >= ladder.deadline;
   switch (ladder.phase) {
     case Ladder::Phase::due: return try_rung(turn, place);
@@ -321,9 +344,10 @@ void begin_memory_ladder(Turn& turn, const Crossing& crossing, const SlotKey& ke
   ladder.rungs = rungs_for(turn.world, crossing.service, crossing.rule, cause);
   const Bytes line = cause == Cause::hard ? *crossing.policy->hard : *crossing.policy->soft;
   const std::string who = crossing.rule.empty() ? crossing.service : "engine " + std::to_string(crossing.subject.pid);
-  Intervention& ledger = open_intervention(turn, crossing.service, cause,
-                                           who + (cause == Cause::hard ? " crossed its hard limit: " : " stayed over its soft limit: ") +
-                                               over_text(crossing.rss, line));
+  Intervention& ledger =
+      open_intervention(turn, crossing.service, cause,
+                        who + (cause == Cause::hard ? " crossed its hard limit: " : " stayed over its soft limit: ") +
+                            over_text(crossing.rss, line));
   ledger.rule = crossing.rule;
   if (crossing.subject != nobody) ledger.pid = crossing.subject.pid;
   if (key.owner != nobody) ledger.owner_pid = key.owner.pid;
@@ -335,12 +359,13 @@ void begin_memory_ladder(Turn& turn, const Crossing& crossing, const SlotKey& ke
 std::optional<RungKind> ends_at_once(const EngineRule& rule) {
   if (rule.on_hard.empty()) return std::nullopt;
   const RungKind first = rule.on_hard.front().kind;
-  if (first == RungKind::reconnect && rule.reconnect && rule.reconnect->how == Reconnect::How::end) return RungKind::end;
+  if (first == RungKind::reconnect && rule.reconnect && rule.reconnect->how == Reconnect::How::end)
+    return RungKind::end;
   return first == RungKind::end || first == RungKind::kill ? std::optional{first} : std::nullopt;
 }
 
-/// Another engine of a slot whose ladder is busy: its own first rung at once, only the verification waits (law 7). A rung that asks
-/// somebody else waits too: the ladder at work is asking there already.
+/// Another engine of a slot whose ladder is busy: its own first rung at once, only the verification waits (law 7). A
+/// rung that asks somebody else waits too: the ladder at work is asking there already.
 void end_beside(Turn& turn, const Crossing& crossing, const SlotKey& key) {
   Process* engine = find_process(turn.world, crossing.subject);
   const EngineRule* rule = rule_of(turn.world, crossing.service, crossing.rule);
@@ -348,7 +373,8 @@ void end_beside(Turn& turn, const Crossing& crossing, const SlotKey& key) {
   if (!rung || withheld(turn.world, true) || !budget_left(turn, crossing.service)) return;
   spend(turn, crossing.service);
   const std::string pid = std::to_string(engine->id.pid);
-  const std::string why = "engine " + pid + " crossed its hard limit beside the ladder at work in its slot: " + over_text(crossing.rss, *crossing.policy->hard);
+  const std::string why = "engine " + pid + " crossed its hard limit beside the ladder at work in its slot: " +
+                          over_text(crossing.rss, *crossing.policy->hard);
   Intervention& ledger = open_intervention(turn, crossing.service, Cause::hard, why);
   ledger.rule = crossing.rule;
   ledger.pid = engine->id.pid;
@@ -357,7 +383,8 @@ void end_beside(Turn& turn, const Crossing& crossing, const SlotKey& key) {
   const char* name = *rung == RungKind::kill ? "kill" : "end";
   ledger.rungs.push_back({name, std::nullopt, turn.now.wall, turn.now.steady, {}, {}});
   engine->engine->intervention = ledger.id;
-  Entry said = entry(EventKind::rung, *engine, "tries " + std::string{name} + " for engine " + pid + " beside the ladder at work in its slot");
+  Entry said = entry(EventKind::rung, *engine,
+                     "tries " + std::string{name} + " for engine " + pid + " beside the ladder at work in its slot");
   said.rung = name;
   record(turn, said);
   engine->engine->state = EngineState::ending;
@@ -368,13 +395,15 @@ void end_beside(Turn& turn, const Crossing& crossing, const SlotKey& key) {
   }
 }
 
-/// What was asked to end by itself has grown past the room it had for that: SIGKILL at once, so that the promised bound holds.
+/// What was asked to end by itself has grown past the room it had for that: SIGKILL at once, so that the promised bound
+/// holds.
 void end_past_slack(Turn& turn, const Crossing& crossing) {
   const ProcessId target = crossing.subject == nobody ? app_process(turn.world, crossing.service) : crossing.subject;
   Process* process = find_process(turn.world, target);
   if (process == nullptr || !process->alive() || process->killed || withheld(turn.world, true)) return;
-  Entry said = entry(EventKind::rung, *process, "SIGKILL to " + std::to_string(target.pid) + ", past the slack of its hard limit: " +
-                                                    over_text(crossing.rss, *crossing.policy->hard));
+  Entry said = entry(EventKind::rung, *process,
+                     "SIGKILL to " + std::to_string(target.pid) +
+                         ", past the slack of its hard limit: " + over_text(crossing.rss, *crossing.policy->hard));
   said.rung = "kill";
   said.limit = *crossing.policy->hard;
   said.rss = crossing.rss;
@@ -405,7 +434,8 @@ void hard_crossed_beside(Turn& turn, const Crossing& crossing, const SlotKey& ke
   const bool successor = ladder.phase == Ladder::Phase::verifying && engine->first_seen >= ladder.rung_began;
   if (!successor) return end_beside(turn, crossing, key);
   // The next rung acts on what is over the line now, not on the engine that is gone.
-  rung_failed(turn, place, Outcome::failed, "its successor " + std::to_string(engine->id.pid) + " crossed the hard limit");
+  rung_failed(turn, place, Outcome::failed,
+              "its successor " + std::to_string(engine->id.pid) + " crossed the hard limit");
   if (!slot.ladder) return;
   slot.ladder->subject = crossing.subject;
   slot.ladder->cause = Cause::hard;
@@ -417,7 +447,9 @@ void soft_crossed(Turn& turn, const Crossing& crossing) {
   const SlotKey key = key_of(turn.world, crossing);
   const ServiceLife& life = turn.world.services.at(crossing.service);
   const Slot& slot = slot_at(turn.world, key);
-  if (slot.ladder || turn.now.steady < slot.cool_until || turn.now.steady < life.cool_until || busy(turn.world, crossing.service)) return;
+  if (slot.ladder || turn.now.steady < slot.cool_until || turn.now.steady < life.cool_until ||
+      busy(turn.world, crossing.service))
+    return;
   begin_memory_ladder(turn, crossing, key, Cause::soft);
 }
 
@@ -447,7 +479,8 @@ void begin_lost_ladder(Turn& turn, Process& engine) {
   const SlotKey key = slot_of(turn.world, engine);
   const ServiceLife& life = turn.world.services.at(engine.service);
   const Slot& slot = slot_at(turn.world, key);
-  if (slot.ladder || turn.now.steady < slot.cool_until || turn.now.steady < life.cool_until || busy(turn.world, engine.service)) {
+  if (slot.ladder || turn.now.steady < slot.cool_until || turn.now.steady < life.cool_until ||
+      busy(turn.world, engine.service)) {
     // Its turn comes: after the cool-down, or when the other healer is done.
     engine.engine->heal_deadline = std::max({turn.now.steady + 500ms, slot.cool_until, life.cool_until});
     return;
@@ -456,9 +489,10 @@ void begin_lost_ladder(Turn& turn, Process& engine) {
   ladder.cause = Cause::lost;
   ladder.subject = engine.id;
   ladder.rungs = rungs_for(turn.world, engine.service, engine.engine->rule, Cause::lost);
-  Intervention& ledger = open_intervention(turn, engine.service, Cause::lost,
-                                           "engine " + std::to_string(engine.id.pid) + " is lost and its app has not replaced it in " +
-                                               to_text(life.plan->heal));
+  Intervention& ledger =
+      open_intervention(turn, engine.service, Cause::lost,
+                        "engine " + std::to_string(engine.id.pid) + " is lost and its app has not replaced it in " +
+                            to_text(life.plan->heal));
   ledger.rule = engine.engine->rule;
   ledger.pid = engine.id.pid;
   if (key.owner != nobody) ledger.owner_pid = key.owner.pid;
@@ -485,10 +519,13 @@ bool begin_turn(Turn& turn, Process& engine, std::optional<Cause> cause, Interve
 
 void take_hook_answer(Turn& turn, const HookAnswered& answer) {
   const auto take = [&](const Place& place) {
-    if (!place.slot->ladder || place.slot->ladder->hook != answer.hook || place.slot->ladder->phase != Ladder::Phase::hook) return false;
+    if (!place.slot->ladder || place.slot->ladder->hook != answer.hook ||
+        place.slot->ladder->phase != Ladder::Phase::hook)
+      return false;
     Ladder& ladder = *place.slot->ladder;
     std::string why = answer.detail;
-    if (answer.wrong_answers > 0) why += " after " + std::to_string(answer.wrong_answers) + " answers by the wrong process";
+    if (answer.wrong_answers > 0)
+      why += " after " + std::to_string(answer.wrong_answers) + " answers by the wrong process";
     Entry said = entry(EventKind::hook, place.service, "the hook's answer: " + why);
     said.rule = place.rule;
     said.rung = to_text(ladder.rungs[ladder.next - 1]);
@@ -521,7 +558,8 @@ void take_hook_answer(Turn& turn, const HookAnswered& answer) {
 bool ladder_expects_end(const World& world, const Process& engine) {
   return std::any_of(world.slots.begin(), world.slots.end(), [&](const auto& item) {
     const auto& ladder = item.second.ladder;
-    return ladder && ladder->subject == engine.id && ladder->phase != Ladder::Phase::due && ladder->phase != Ladder::Phase::waiting;
+    return ladder && ladder->subject == engine.id && ladder->phase != Ladder::Phase::due &&
+           ladder->phase != Ladder::Phase::waiting;
   });
 }
 
@@ -541,7 +579,8 @@ void settle_ladders(Turn& turn) {
     const bool owner_gone = key.owner != nobody && (owner == nullptr || !owner->alive());
     if (slot.ladder) {
       const Place place{key.service, key.rule, &slot};
-      const bool judged_later = slot.ladder->ended_owner || (slot.ladder->doing == RungKind::restart && slot.ladder->phase == Ladder::Phase::verifying);
+      const bool judged_later = slot.ladder->ended_owner || (slot.ladder->doing == RungKind::restart &&
+                                                             slot.ladder->phase == Ladder::Phase::verifying);
       if (owner_gone && !judged_later) {
         const bool of_round = is_round(*slot.ladder);
         const std::string why = "worker " + std::to_string(key.owner.pid) + " is gone";
@@ -552,7 +591,8 @@ void settle_ladders(Turn& turn) {
         settle_ladder(turn, place);
       }
     }
-    if (slot.exhausted && turn.now.steady >= slot.cool_until && !engines_in(turn.world, key).empty()) slot.exhausted = false;
+    if (slot.exhausted && turn.now.steady >= slot.cool_until && !engines_in(turn.world, key).empty())
+      slot.exhausted = false;
     const bool over = !slot.ladder && turn.now.steady >= slot.cool_until && !slot.exhausted;
     it = (owner_gone && !slot.ladder) || over ? turn.world.slots.erase(it) : std::next(it);
   }
@@ -570,7 +610,8 @@ Steady ladders_deadline(const World& world) {
       return;
     }
     first = std::min(first, slot.ladder->deadline);
-    const Process* ending = slot.ladder->phase == Ladder::Phase::ending ? find_process(world, ending_of(*slot.ladder)) : nullptr;
+    const Process* ending =
+        slot.ladder->phase == Ladder::Phase::ending ? find_process(world, ending_of(*slot.ladder)) : nullptr;
     if (ending != nullptr && ending->killed) first = std::min(first, *ending->killed + 10s);
   };
   for (const auto& [key, slot] : world.slots) take(slot);
@@ -580,7 +621,8 @@ Steady ladders_deadline(const World& world) {
 
 void preempt_ladders(Turn& turn, const std::string& service) {
   for (auto& [key, slot] : turn.world.slots) {
-    if (key.service == service && slot.ladder && !ends_run(*slot.ladder)) preempt(turn, Place{key.service, key.rule, &slot}, "the run is ending");
+    if (key.service == service && slot.ladder && !ends_run(*slot.ladder))
+      preempt(turn, Place{key.service, key.rule, &slot}, "the run is ending");
   }
   Slot& own = turn.world.services.at(service).own;
   if (own.ladder && !ends_run(*own.ladder)) preempt(turn, Place{service, {}, &own}, "the run is ending");
@@ -592,7 +634,8 @@ void forget_slots(World& world, const std::string& service) {
 
 void preempt_rule(Turn& turn, const std::string& service, const std::string& rule) {
   for (auto& [key, slot] : turn.world.slots) {
-    if (key.service == service && key.rule == rule && slot.ladder) preempt(turn, Place{key.service, key.rule, &slot}, "its rule left the plan");
+    if (key.service == service && key.rule == rule && slot.ladder)
+      preempt(turn, Place{key.service, key.rule, &slot}, "its rule left the plan");
   }
 }
 

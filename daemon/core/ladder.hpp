@@ -1,6 +1,6 @@
-// The remedy ladder: one rung is tried, verified, then the next. A ladder belongs to a slot (or, for the service's own line, to the
-// service), so that there is one healer at a time; it begins with a cause, looks at that cause again before each rung, and ends in
-// one of six ways (LadderEnd).
+// The remedy ladder: one rung is tried, verified, then the next. A ladder belongs to a slot (or, for the service's own
+// line, to the service), so that there is one healer at a time; it begins with a cause, looks at that cause again
+// before each rung, and ends in one of six ways (LadderEnd).
 //
 //   due ──hook──▶ hook ──done──▶ verifying ──as expected──▶ worked
 //    │              └─failed, timed out, skipped──▶ due (next rung)

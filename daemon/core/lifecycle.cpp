@@ -15,9 +15,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-ServiceLife& life_of(Turn& turn, const std::string& service) { return turn.world.services.at(service); }
+ServiceLife& life_of(Turn& turn, const std::string& service) {
+  return turn.world.services.at(service);
+}
 
-bool is_up(const ServiceLife& life) { return life.state == ServiceState::ready || life.state == ServiceState::late; }
+bool is_up(const ServiceLife& life) {
+  return life.state == ServiceState::ready || life.state == ServiceState::late;
+}
 
 const std::string* missing_requirement(const World& world, const ServiceLife& life) {
   for (const std::string& name : life.plan->required) {
@@ -30,12 +34,15 @@ const std::string* missing_requirement(const World& world, const ServiceLife& li
 bool has_running_dependent(const World& world, const std::string& service) {
   return std::any_of(world.services.begin(), world.services.end(), [&](const auto& item) {
     const ServiceLife& life = item.second;
-    const bool runs = is_up(life) || life.state == ServiceState::stopping || (life.state == ServiceState::starting && life.spawning);
-    return runs && std::find(life.plan->required.begin(), life.plan->required.end(), service) != life.plan->required.end();
+    const bool runs =
+        is_up(life) || life.state == ServiceState::stopping || (life.state == ServiceState::starting && life.spawning);
+    return runs &&
+           std::find(life.plan->required.begin(), life.plan->required.end(), service) != life.plan->required.end();
   });
 }
 
-// --- Starting ------------------------------------------------------------------------------------------------------------------
+// --- Starting
+// ------------------------------------------------------------------------------------------------------------------
 
 void look_for_leftovers(Turn& turn, const std::string& service, ServiceLife& life) {
   if (life.looking_for_leftovers || turn.now.steady < life.leftovers_deadline) return;
@@ -68,15 +75,17 @@ void signal_leftovers(Turn& turn, const std::string& service, ServiceLife& life,
 std::string name_leftovers(const std::vector<LeftoversLookedFor::One>& found) {
   std::string text;
   for (const auto& one : found) {
-    text += (text.empty() ? "" : ", ") + std::to_string(one.id.pid) + " (" + one.comm + ", of daemon " + std::to_string(one.daemon_pid) + ")";
+    text += (text.empty() ? "" : ", ") + std::to_string(one.id.pid) + " (" + one.comm + ", of daemon " +
+            std::to_string(one.daemon_pid) + ")";
   }
   return text;
 }
 
 void say_leftovers(Turn& turn, const std::string& service, const LeftoversLookedFor& looked, bool ending) {
   const std::string who = "processes of an earlier daemon still run: " + name_leftovers(looked.found);
-  Entry said = entry(EventKind::service_state, service,
-                     who + (ending ? "; they are asked to end first" : "; the service waits for their end (start --force goes on)"));
+  Entry said = entry(
+      EventKind::service_state, service,
+      who + (ending ? "; they are asked to end first" : "; the service waits for their end (start --force goes on)"));
   said.level = Level::warning;
   record(turn, said);
   if (!ending) return;
@@ -85,9 +94,12 @@ void say_leftovers(Turn& turn, const std::string& service, const LeftoversLooked
   close_intervention(turn, ledger.id, LadderEnd::worked);
 }
 
-// --- The end of a run ------------------------------------------------------------------------------------------------------------
+// --- The end of a run
+// ------------------------------------------------------------------------------------------------------------
 
-bool was_success(const Exit& exit) { return exit.kind == ExitKind::exited && exit.code == 0; }
+bool was_success(const Exit& exit) {
+  return exit.kind == ExitKind::exited && exit.code == 0;
+}
 
 bool gives_up(Turn& turn, ServiceLife& life) {
   if (!life.plan->give_up) return false;
@@ -105,7 +117,8 @@ void forgive(const Turn& turn, ServiceLife& life) {
 /// What the restart policy makes of an end that nobody asked for.
 Afterwards by_policy(Turn& turn, ServiceLife& life, const Exit& exit) {
   const bool success = was_success(exit);
-  const bool again = life.plan->restart == RestartPolicy::always || (life.plan->restart == RestartPolicy::on_failure && !success);
+  const bool again =
+      life.plan->restart == RestartPolicy::always || (life.plan->restart == RestartPolicy::on_failure && !success);
   if (!again) return success ? Afterwards::stay_stopped : Afterwards::fail;
   return gives_up(turn, life) ? Afterwards::fail : Afterwards::back_off;
 }
@@ -133,7 +146,8 @@ void set_state(Turn& turn, const std::string& service, ServiceState state, std::
   if (life.main != nobody) said.pid = life.main.pid;
   const bool bad = state == ServiceState::failed || state == ServiceState::stuck;
   said.level = bad ? Level::error : state == ServiceState::backoff ? Level::warning : Level::info;
-  if (state == ServiceState::backoff || state == ServiceState::failed || state == ServiceState::stopped) said.exit = life.last_exit;
+  if (state == ServiceState::backoff || state == ServiceState::failed || state == ServiceState::stopped)
+    said.exit = life.last_exit;
   record(turn, said);
 }
 
@@ -252,7 +266,8 @@ void restart_with_backoff(Turn& turn, const std::string& service, const std::str
 
 void replace_run(Turn& turn, const std::string& service) {
   ServiceLife& life = life_of(turn, service);
-  const bool rests = life.state == ServiceState::failed || life.state == ServiceState::stopped || life.state == ServiceState::backoff;
+  const bool rests =
+      life.state == ServiceState::failed || life.state == ServiceState::stopped || life.state == ServiceState::backoff;
   if (!rests) return restart_run(turn, service, StopCause::reload, Afterwards::start);
   if (!life.wanted) return;
   life.failures = 0;
@@ -274,7 +289,9 @@ void after_the_end(Turn& turn, const std::string& service, Afterwards afterwards
       return;
     case Afterwards::stay_stopped: set_state(turn, service, ServiceState::stopped, "stopped"); break;
     case Afterwards::fail:
-      set_state(turn, service, ServiceState::failed, "failed: " + (life.last_exit ? to_sentence(*life.last_exit) : "cannot start") + ", and is not started again");
+      set_state(
+          turn, service, ServiceState::failed,
+          "failed: " + (life.last_exit ? to_sentence(*life.last_exit) : "cannot start") + ", and is not started again");
       break;
     case Afterwards::start:
       life.leftovers_clear = true;
@@ -282,7 +299,8 @@ void after_the_end(Turn& turn, const std::string& service, Afterwards afterwards
       break;
     case Afterwards::back_off: {
       const Backoff& backoff = life.plan->backoff;
-      const double wait = static_cast<double>(backoff.first.count()) * std::pow(backoff.factor, std::min(life.failures++, 60));
+      const double wait =
+          static_cast<double>(backoff.first.count()) * std::pow(backoff.factor, std::min(life.failures++, 60));
       const Duration delay{static_cast<Duration::rep>(std::min(wait, static_cast<double>(backoff.max.count())))};
       set_state(turn, service, ServiceState::backoff, "starts again in " + to_text(delay));
       life.deadline = turn.now.steady + delay;
@@ -291,7 +309,8 @@ void after_the_end(Turn& turn, const std::string& service, Afterwards afterwards
   }
   if (!for_good || !life.plan->essential || turn.world.stopping) return;
   // Its own code; 82 when it was the policy that gave up on it.
-  const bool gave_up = life.plan->give_up && afterwards == Afterwards::fail && life.plan->restart != RestartPolicy::never;
+  const bool gave_up =
+      life.plan->give_up && afterwards == Afterwards::fail && life.plan->restart != RestartPolicy::never;
   turn.world.exit_code = gave_up ? 82 : exit_code_of(life.last_exit);
   Entry said = entry(EventKind::daemon, service, "essential, and ended for good: everything is stopped");
   said.level = Level::error;
@@ -334,7 +353,8 @@ void settle_service(Turn& turn, const std::string& name, ServiceLife& life) {
       if (turn.now.steady >= life.deadline) set_state(turn, name, ServiceState::starting, "starting again");
       return;
     case ServiceState::starting:
-      if (!life.wanted && !life.spawning) return set_state(turn, name, ServiceState::stopped, "stopped before it was started");
+      if (!life.wanted && !life.spawning)
+        return set_state(turn, name, ServiceState::stopped, "stopped before it was started");
       if (life.wanted) try_to_spawn(turn, name, life);
       return;
     case ServiceState::ready:
@@ -343,7 +363,8 @@ void settle_service(Turn& turn, const std::string& name, ServiceLife& life) {
       // At the last moment of a shutdown nobody waits for another.
       if (has_running_dependent(turn.world, name) && turn.now.steady < turn.world.stop_deadline) return;
       const Afterwards afterwards = life.retiring ? Afterwards::forget : Afterwards::stay_stopped;
-      return end_run(turn, name, turn.world.stopping ? StopCause::shutdown : StopCause::operator_, afterwards, "stopping");
+      return end_run(turn, name, turn.world.stopping ? StopCause::shutdown : StopCause::operator_, afterwards,
+                     "stopping");
     }
     case ServiceState::stopping:
     case ServiceState::stuck: return settle_stop(turn, name, life);
@@ -381,7 +402,8 @@ Steady service_deadline(const World& world, const ServiceLife& life) {
     case ServiceState::stuck: return life.awaiting_look ? life.look_again : never;
     case ServiceState::backoff: return life.deadline;
     case ServiceState::starting: {
-      const bool looks = !life.spawning && !life.looking_for_leftovers && !life.leftovers_clear && missing_requirement(world, life) == nullptr;
+      const bool looks = !life.spawning && !life.looking_for_leftovers && !life.leftovers_clear &&
+                         missing_requirement(world, life) == nullptr;
       return looks ? life.leftovers_deadline : never;
     }
     case ServiceState::ready:

@@ -1,11 +1,11 @@
 // The life of a service. docs/architecture.md has this table with the reasons; a test compares it with the code.
 //
 //   state     | what is true                                   | leaves by
-//   stopped   | nothing of it runs                             | wanted, what it requires is ready, no leftovers → starting
-//   starting  | its launch was asked for                       | spawned → ready; failed to spawn → backoff or failed
-//   ready     | the exec succeeded (late: not ready in time)   | asked to stop, main process ended → stopping
-//   stopping  | its processes are being ended                  | tree empty → stopped, starting, backoff or failed; 10 s after SIGKILL → stuck
-//   stuck     | something outlived SIGKILL by 10 s             | tree empty → as stopping
+//   stopped   | nothing of it runs                             | wanted, what it requires is ready, no leftovers →
+//   starting starting  | its launch was asked for                       | spawned → ready; failed to spawn → backoff or
+//   failed ready     | the exec succeeded (late: not ready in time)   | asked to stop, main process ended → stopping
+//   stopping  | its processes are being ended                  | tree empty → stopped, starting, backoff or failed; 10
+//   s after SIGKILL → stuck stuck     | something outlived SIGKILL by 10 s             | tree empty → as stopping
 //   backoff   | waits to start again                           | its deadline → starting; asked to stop → stopped
 //   failed    | gave up, or its policy is not to start again   | an operator's start
 //
@@ -23,8 +23,8 @@ void take_spawn_failure(Turn& turn, const SpawnFailed& failed);
 void take_leftovers(Turn& turn, const LeftoversLookedFor& looked);
 void main_ended(Turn& turn, Process& main);
 
-/// Begins to end the run that is up; `afterwards` is what follows. Nothing happens if it is ending already, but a later wish
-/// wins: what follows is replaced.
+/// Begins to end the run that is up; `afterwards` is what follows. Nothing happens if it is ending already, but a later
+/// wish wins: what follows is replaced.
 void end_run(Turn& turn, const std::string& service, StopCause cause, Afterwards afterwards, const std::string& why);
 /// end_run() for a deliberate restart, of our own judgement or an operator's.
 void restart_run(Turn& turn, const std::string& service, StopCause cause, Afterwards afterwards);
@@ -34,7 +34,8 @@ void restart_with_backoff(Turn& turn, const std::string& service, const std::str
 /// A reload gave it another command: what runs is replaced, what failed is tried again.
 void replace_run(Turn& turn, const std::string& service);
 
-/// What follows when nothing of a run is left, or a launch failed: the next state, and the daemon's end if it was essential.
+/// What follows when nothing of a run is left, or a launch failed: the next state, and the daemon's end if it was
+/// essential.
 void after_the_end(Turn& turn, const std::string& service, Afterwards afterwards);
 
 /// The daemon ends when everything is stopped: nothing is wanted any more.

@@ -27,8 +27,8 @@ void reach_through_wrappers(const World& world, ProcessId id, std::vector<Proces
 
 // --- Rule 3: adopted -------------------------------------------------------------------------------------------------
 
-/// The process that a child of `member` would be owned through: itself, what is found above wrappers, or a launcher, below which
-/// the service is the owner.
+/// The process that a child of `member` would be owned through: itself, what is found above wrappers, or a launcher,
+/// below which the service is the owner.
 std::optional<ProcessId> owner_below(const World& world, const Process& member) {
   const Process* at = &member;
   while (at->program.wrapper) {
@@ -41,13 +41,14 @@ std::optional<ProcessId> owner_below(const World& world, const Process& member) 
 /// Starts are read in ticks of 10 ms: a child can seem that much older than its parent.
 constexpr Duration grain{10};
 
-/// "It is given to the owner on which all members agree that died since the last look, in whose session it stands and whose life
-/// contains its start."
+/// "It is given to the owner on which all members agree that died since the last look, in whose session it stands and
+/// whose life contains its start."
 std::optional<ProcessId> agreed_owner(const World& world, const Process& newcomer) {
   std::optional<ProcessId> agreed;
   for (const auto& [id, member] : world.processes) {
     if (member.alive() || member.service.empty() || member.death->at < world.last_look) continue;
-    if (member.session != newcomer.session || newcomer.born + grain < member.born || member.death->at < newcomer.born) continue;
+    if (member.session != newcomer.session || newcomer.born + grain < member.born || member.death->at < newcomer.born)
+      continue;
     if (member.engine && !is_launcher(world, member, newcomer)) continue;
     const auto owner = owner_below(world, member);
     if (!owner || (agreed && *agreed != *owner)) return std::nullopt;
@@ -99,7 +100,8 @@ bool adopted_by_member(const World& world, const Process& parent, const Process&
   if (!parent.adopts) return false;
   return std::any_of(world.processes.begin(), world.processes.end(), [&](const auto& item) {
     const Process& child = item.second;
-    return !child.alive() && child.parent == parent.id && child.death->at >= world.look_before && newcomer.born <= child.death->at;
+    return !child.alive() && child.parent == parent.id && child.death->at >= world.look_before &&
+           newcomer.born <= child.death->at;
   });
 }
 
@@ -137,12 +139,14 @@ void change_process(Turn& turn, const Sighting& sighting) {
   const ProcessId parent = sighting.ourselves ? nobody : sighting.parent;
   if (parent != process->current_parent) {
     process->current_parent = parent;
-    if (Process* adopter = find_process(turn.world, parent); adopter != nullptr && adopter->id != process->parent) adopter->adopts = true;
+    if (Process* adopter = find_process(turn.world, parent); adopter != nullptr && adopter->id != process->parent)
+      adopter->adopts = true;
   }
   process->session = sighting.session;
   process->state = sighting.state;
   Program program = program_of(sighting.command);
-  const bool another = program.comm != process->program.comm || program.names != process->program.names || program.paths != process->program.paths;
+  const bool another = program.comm != process->program.comm || program.names != process->program.names ||
+                       program.paths != process->program.paths;
   process->program = std::move(program);
   if (another) consider_as_engine(turn, *process);
 }
@@ -197,8 +201,8 @@ SlotKey slot_of(const World& world, const Process& engine) {
 std::vector<ProcessId> engines_in(const World& world, const SlotKey& key) {
   std::vector<ProcessId> found;
   for (const auto& [id, process] : world.processes) {
-    if (process.alive() && process.engine && process.engine->listed && process.service == key.service && process.engine->rule == key.rule &&
-        owner_of(world, process).worker == key.owner) {
+    if (process.alive() && process.engine && process.engine->listed && process.service == key.service &&
+        process.engine->rule == key.rule && owner_of(world, process).worker == key.owner) {
       found.push_back(id);
     }
   }
@@ -219,7 +223,8 @@ void forget_the_dead(Turn& turn) {
   std::set<ProcessId> needed{nobody};
   // With its ancestors: whose it was is read off them.
   const auto keep = [&](ProcessId id) {
-    for (const Process* at = find_process(world, id); at != nullptr && needed.insert(at->id).second;) at = find_process(world, at->parent);
+    for (const Process* at = find_process(world, id); at != nullptr && needed.insert(at->id).second;)
+      at = find_process(world, at->parent);
   };
   for (const auto& [id, process] : world.processes) {
     // A dead engine is needed until its verdict is said and, when it was lost, until it is healed.
@@ -229,7 +234,8 @@ void forget_the_dead(Turn& turn) {
   }
   for (const auto& [key, slot] : world.slots) {
     if (!slot.ladder) continue;
-    for (const ProcessId& id : {slot.ladder->subject, slot.ladder->owner, slot.ladder->owner_parent, key.owner}) keep(id);
+    for (const ProcessId& id : {slot.ladder->subject, slot.ladder->owner, slot.ladder->owner_parent, key.owner})
+      keep(id);
   }
   for (const auto& [name, life] : world.services) {
     keep(life.main);

@@ -1,5 +1,5 @@
-// Who is whose: recorded lineage, and what is read off it. docs/verdicts.md has the rules by their numbers; the functions here are rules
-// 1 to 3 and the words wrapper, app process, launcher.
+// Who is whose: recorded lineage, and what is read off it. docs/verdicts.md has the rules by their numbers; the
+// functions here are rules 1 to 3 and the words wrapper, app process, launcher.
 #pragma once
 
 #include <optional>
@@ -9,21 +9,23 @@
 
 namespace plimsoll::core {
 
-/// The service a live or dead process works for; where it stands below it. `worker` is `nobody` when the service itself owns it.
+/// The service a live or dead process works for; where it stands below it. `worker` is `nobody` when the service itself
+/// owns it.
 struct Owner {
   ProcessId worker = nobody;
   [[nodiscard]] bool service() const { return worker == nobody; }
 };
 
-/// The main process; where that is a wrapper, the one non-wrapper reached from it through wrappers only (several or none: the main process).
+/// The main process; where that is a wrapper, the one non-wrapper reached from it through wrappers only (several or
+/// none: the main process).
 ProcessId app_process(const World& world, const std::string& service);
 
-/// Rule 1: the nearest recorded ancestor that is neither wrapper nor launcher; the service when the rule or the evidence says so,
-/// or when a launcher stands between.
+/// Rule 1: the nearest recorded ancestor that is neither wrapper nor launcher; the service when the rule or the
+/// evidence says so, or when a launcher stands between.
 Owner owner_of(const World& world, const Process& engine);
 
-/// Rule 2: an ancestor, no wrapper, that ended young with status 0, or with a status nobody could read while the engine stands in
-/// another session than the launcher's parent.
+/// Rule 2: an ancestor, no wrapper, that ended young with status 0, or with a status nobody could read while the engine
+/// stands in another session than the launcher's parent.
 bool is_launcher(const World& world, const Process& ancestor, const Process& engine);
 
 /// Whether `process` descends from a living or dead engine that is no launcher.

@@ -11,14 +11,18 @@
 namespace plimsoll::core {
 namespace {
 
-bool has_line(const MemoryPolicy& policy) { return policy.soft || policy.hard; }
+bool has_line(const MemoryPolicy& policy) {
+  return policy.soft || policy.hard;
+}
 
 const MemoryPolicy* tree_policy(const World& world, const std::string& service) {
   const Service* plan = plan_of(world, service);
   return plan != nullptr && plan->memory.of == MemoryScope::tree && has_line(plan->memory) ? &plan->memory : nullptr;
 }
 
-bool is_up(const ServiceLife& life) { return life.state == ServiceState::ready || life.state == ServiceState::late; }
+bool is_up(const ServiceLife& life) {
+  return life.state == ServiceState::ready || life.state == ServiceState::late;
+}
 
 /// Slow readings fall on a common grid, so that a thousand quiet processes are one wake-up a second.
 Steady on_grid(Steady after, std::chrono::nanoseconds interval) {
@@ -78,7 +82,8 @@ void say_crossed(Turn& turn, Entry said, const MemoryWatch& watch, Bytes limit) 
 }
 
 /// Hands a crossing of a process's or tree's line to the ladder, hard before soft.
-void act_on(Turn& turn, MemoryWatch& watch, const MemoryPolicy& policy, const Crossing& crossing, Lines lines, Entry said) {
+void act_on(Turn& turn, MemoryWatch& watch, const MemoryPolicy& policy, const Crossing& crossing, Lines lines,
+            Entry said) {
   const std::string who = said.why;
   if (lines.hard) {
     if (!std::exchange(watch.hard_said, true)) {
@@ -91,7 +96,8 @@ void act_on(Turn& turn, MemoryWatch& watch, const MemoryPolicy& policy, const Cr
     hard_crossed(turn, crossing);
   } else if (lines.soft) {
     if (!std::exchange(watch.soft_said, true)) {
-      said.why = who + " has been over its soft limit for " + to_text(policy.for_) + ": " + over_text(watch.rss, *policy.soft);
+      said.why =
+          who + " has been over its soft limit for " + to_text(policy.for_) + ": " + over_text(watch.rss, *policy.soft);
       say_crossed(turn, said, watch, *policy.soft);
     }
     soft_crossed(turn, crossing);
@@ -119,12 +125,14 @@ void take_process(Turn& turn, const Sample& sample) {
   const Lines lines = judge(process->memory, *policy, turn.now.steady);
   if (!lines.hard && !lines.soft) return;
   const bool engine = process->engine.has_value();
-  const bool ours = engine && process->engine->state != EngineState::live && process->engine->state != EngineState::hung;
+  const bool ours =
+      engine && process->engine->state != EngineState::live && process->engine->state != EngineState::hung;
   const auto life = turn.world.services.find(process->service);
   if (life == turn.world.services.end() || (!lines.hard && (ours || !is_up(life->second)))) return;
-  const Crossing crossing{process->service, engine ? process->engine->rule : std::string{}, sample.id, policy, process->memory.rss};
-  Entry said = entry(EventKind::limit_crossed, *process,
-                     (engine ? "engine " : "process ") + std::to_string(sample.id.pid));
+  const Crossing crossing{process->service, engine ? process->engine->rule : std::string{}, sample.id, policy,
+                          process->memory.rss};
+  Entry said =
+      entry(EventKind::limit_crossed, *process, (engine ? "engine " : "process ") + std::to_string(sample.id.pid));
   act_on(turn, process->memory, *policy, crossing, lines, std::move(said));
 }
 
@@ -153,13 +161,14 @@ std::chrono::nanoseconds next_reading(const MemoryPolicy& policy, Bytes rss, Byt
   const double distance = line > rss ? static_cast<double>(line.count - rss.count) : 0.0;
   const std::chrono::duration<double> half{growth > 0 ? distance / (2 * growth) : 1e9};
   const std::chrono::duration<double> slowest{policy.interval};
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-      std::clamp(half, std::chrono::duration<double>{fastest}, std::max(slowest, std::chrono::duration<double>{fastest})));
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::clamp(
+      half, std::chrono::duration<double>{fastest}, std::max(slowest, std::chrono::duration<double>{fastest})));
 }
 
 Bytes overshoot(const MemoryPolicy& policy, const Machine& machine, Duration census) {
   const std::chrono::duration<double> unseen = fastest + reaction + census;
-  return Bytes{static_cast<std::uint64_t>(std::llround(static_cast<double>(policy.growth.count) * unseen.count()))} + machine.statm_bound;
+  return Bytes{static_cast<std::uint64_t>(std::llround(static_cast<double>(policy.growth.count) * unseen.count()))} +
+         machine.statm_bound;
 }
 
 Bytes slack_line(const MemoryPolicy& policy) {
@@ -181,7 +190,8 @@ const MemoryPolicy* policy_of(const World& world, const Process& process) {
 
 void watch_new(Turn& turn) {
   for (auto& [id, process] : turn.world.processes) {
-    if (process.alive() && process.memory.next == never && policy_of(turn.world, process) != nullptr) process.memory.next = turn.now.steady;
+    if (process.alive() && process.memory.next == never && policy_of(turn.world, process) != nullptr)
+      process.memory.next = turn.now.steady;
   }
 }
 

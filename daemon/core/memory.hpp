@@ -1,9 +1,10 @@
-// Memory: when a process is read next, and what a reading means. Nothing here ends anything: it says what was seen, and hands a
-// crossing to the ladder.
+// Memory: when a process is read next, and what a reading means. Nothing here ends anything: it says what was seen, and
+// hands a crossing to the ladder.
 //
-// The interval adapts: a process is read again before it can have covered half of what is left to its hard line, at the worst
-// growth it has shown or the growth assumed for it, whichever is more. So the reading that finds it over the line comes at most
-// `fastest` after it crossed, and how far it can get past the line is a number that can be promised (overshoot()).
+// The interval adapts: a process is read again before it can have covered half of what is left to its hard line, at the
+// worst growth it has shown or the growth assumed for it, whichever is more. So the reading that finds it over the line
+// comes at most `fastest` after it crossed, and how far it can get past the line is a number that can be promised
+// (overshoot()).
 #pragma once
 
 #include "daemon/core/turn.hpp"
@@ -18,8 +19,8 @@ inline constexpr Duration reaction{10};
 /// Time until the next reading of a process at `rss`; `line` is the one that must not be passed unseen.
 std::chrono::nanoseconds next_reading(const MemoryPolicy& policy, Bytes rss, Bytes line, double worst_growth);
 
-/// How far past the hard line a process can get before it is acted on: growth × (fastest + reaction), what statm can hide, and for
-/// one that the census has to find first, growth × census.
+/// How far past the hard line a process can get before it is acted on: growth × (fastest + reaction), what statm can
+/// hide, and for one that the census has to find first, growth × census.
 Bytes overshoot(const MemoryPolicy& policy, const Machine& machine, Duration census);
 
 /// The end of the room in which a gentle rung at the hard line may work.

@@ -12,7 +12,9 @@ std::string_view basename_of(std::string_view path) {
 }
 
 /// npm calls itself "npm start", gunicorn "gunicorn: master [app]": the first word is the program.
-std::string_view first_word(std::string_view text) { return text.substr(0, text.find(' ')); }
+std::string_view first_word(std::string_view text) {
+  return text.substr(0, text.find(' '));
+}
 
 template <std::size_t N>
 bool one_of(const std::array<std::string_view, N>& set, std::string_view text) {
@@ -21,8 +23,9 @@ bool one_of(const std::array<std::string_view, N>& set, std::string_view text) {
 
 bool is_wrapper_name(std::string_view name) {
   static constexpr std::array<std::string_view, 24> names{
-      "sh",   "bash", "dash",    "ash",     "busybox", "env",   "npm",  "npx",       "pnpm",        "yarn", "uv",   "uvx",
-      "poetry", "su", "sudo", "runuser", "setpriv", "gosu",  "nohup", "tini", "dumb-init", "docker-init", "catatonit", "npm-cli.js"};
+      "sh",      "bash", "dash",  "ash",  "busybox",   "env",         "npm",       "npx",
+      "pnpm",    "yarn", "uv",    "uvx",  "poetry",    "su",          "sudo",      "runuser",
+      "setpriv", "gosu", "nohup", "tini", "dumb-init", "docker-init", "catatonit", "npm-cli.js"};
   return one_of(names, name);
 }
 
@@ -136,9 +139,10 @@ Program program_of(const CommandLine& line) {
     add(program.names, basename_of(program.script));
     add(program.paths, program.script);
   }
-  program.wrapper = is_wrapper_name(line.comm) || is_wrapper_name(basename_of(first)) || is_wrapper_name(basename_of(program.script));
-  // A shell that runs a script is that script, unless it only runs a command string: `sh start.sh` still waits for its child, so it
-  // stays a wrapper either way.
+  program.wrapper =
+      is_wrapper_name(line.comm) || is_wrapper_name(basename_of(first)) || is_wrapper_name(basename_of(program.script));
+  // A shell that runs a script is that script, unless it only runs a command string: `sh start.sh` still waits for its
+  // child, so it stays a wrapper either way.
   program.version_only = line.argv.size() == script + 2 && line.argv.back() == "--version";
   return program;
 }

@@ -1,5 +1,5 @@
-// What a process runs, as far as verdicts need it: is it a wrapper, does an engine rule match it. Command lines are looked at here and do
-// not become part of the World: they may hold secrets, and a World may be shown or stored.
+// What a process runs, as far as verdicts need it: is it a wrapper, does an engine rule match it. Command lines are
+// looked at here and do not become part of the World: they may hold secrets, and a World may be shown or stored.
 #pragma once
 
 #include <string>
@@ -24,7 +24,7 @@ struct Program {
   std::vector<std::string> paths;  ///< absolute paths a glob with '/' is compared with
   std::string script;              ///< path of the script an interpreter runs; empty if none
   bool wrapper = false;            ///< only runs another: sh, npm, tini …
-  bool version_only = false;       ///< its only argument, after the script, is --version: a look at the binary, no engine
+  bool version_only = false;  ///< its only argument, after the script, is --version: a look at the binary, no engine
 };
 
 Program program_of(const CommandLine& line);

@@ -1,5 +1,5 @@
-// What the daemon says: events, one for each thing that happened, and the ledger, one entry for each intervention from its cause to
-// its end. Both are made by the core, so that what is said is what was decided.
+// What the daemon says: events, one for each thing that happened, and the ledger, one entry for each intervention from
+// its cause to its end. Both are made by the core, so that what is said is what was decided.
 #pragma once
 
 #include <optional>
@@ -23,8 +23,22 @@ struct Exit {
 };
 
 enum class EventKind {
-  daemon, config, operator_, service_state, engine_found, engine_gone, engine_disconnected, engine_lost, engine_orphaned,
-  engine_hung, limit_crossed, rung, hook, cycle, budget, census
+  daemon,
+  config,
+  operator_,
+  service_state,
+  engine_found,
+  engine_gone,
+  engine_disconnected,
+  engine_lost,
+  engine_orphaned,
+  engine_hung,
+  limit_crossed,
+  rung,
+  hook,
+  cycle,
+  budget,
+  census
 };
 
 enum class Outcome { worked, failed, timed_out, skipped };

@@ -41,7 +41,8 @@ void match_again(Turn& turn) {
 }  // namespace
 
 bool needs_restart(const Service& before, const Service& after) {
-  return before.command != after.command || before.working_directory != after.working_directory || before.environment != after.environment;
+  return before.command != after.command || before.working_directory != after.working_directory ||
+         before.environment != after.environment;
 }
 
 void take_plan(Turn& turn, const PlanReplaced& replaced) {
@@ -70,7 +71,8 @@ void take_plan(Turn& turn, const PlanReplaced& replaced) {
     say(name + " is stopped, it left the plan");
   }
   match_again(turn);
-  record(turn, entry(EventKind::config, std::string{}, "reloaded by " + replaced.by + ": " + (what.empty() ? "nothing changed" : what)));
+  record(turn, entry(EventKind::config, std::string{},
+                     "reloaded by " + replaced.by + ": " + (what.empty() ? "nothing changed" : what)));
   turn.changed = true;
 }
 

@@ -1,4 +1,5 @@
-// A new plan for a running daemon: what changed is applied, a changed command restarts its service, the rest is untouched.
+// A new plan for a running daemon: what changed is applied, a changed command restarts its service, the rest is
+// untouched.
 #pragma once
 
 #include "daemon/core/turn.hpp"

@@ -12,11 +12,17 @@ namespace {
 
 using namespace std::chrono_literals;
 
-bool halted(const Process& process) { return process.state == 'T' || process.state == 't'; }
+bool halted(const Process& process) {
+  return process.state == 'T' || process.state == 't';
+}
 
-Tried skip(std::string why) { return {true, std::move(why)}; }
+Tried skip(std::string why) {
+  return {true, std::move(why)};
+}
 
-std::string pid_text(ProcessId id) { return std::to_string(id.pid); }
+std::string pid_text(ProcessId id) {
+  return std::to_string(id.pid);
+}
 
 Tried call_hook(Turn& turn, const Place& place, Ladder& ladder, const Rung& rung, const std::string& name) {
   const ServiceLife& life = turn.world.services.at(place.service);
@@ -36,8 +42,11 @@ Tried call_hook(Turn& turn, const Place& place, Ladder& ladder, const Rung& rung
   call.hook = hook;
   call.target = target;
   call.timeout = rung.timeout.value_or(hook.timeout);
-  call.placeholders = {{"engine_pid", pid_text(ladder.subject)}, {"owner_pid", pid_text(target)}, {"service", place.service},
-                       {"rule", place.rule}, {"run", std::to_string(life.run)}};
+  call.placeholders = {{"engine_pid", pid_text(ladder.subject)},
+                       {"owner_pid", pid_text(target)},
+                       {"service", place.service},
+                       {"rule", place.rule},
+                       {"run", std::to_string(life.run)}};
   ladder.hook = call.id;
   ladder.phase = Ladder::Phase::hook;
   // The edge keeps the time of a hook; this is for an edge that does not answer at all.
@@ -73,7 +82,8 @@ Tried end_subject(Turn& turn, const Place& place, Ladder& ladder, bool at_once) 
 
 Tried end_worker(Turn& turn, const Place& place, Ladder& ladder) {
   if (ladder.owner == nobody) return skip("the engine is the service's, it has no worker");
-  if (ladder.owner == app_process(turn.world, place.service) || ladder.owner == turn.world.services.at(place.service).main) {
+  if (ladder.owner == app_process(turn.world, place.service) ||
+      ladder.owner == turn.world.services.at(place.service).main) {
     return skip("its worker is the app process itself");
   }
   Process* owner = find_process(turn.world, ladder.owner);
@@ -90,7 +100,8 @@ Tried end_worker(Turn& turn, const Place& place, Ladder& ladder) {
 Tried restart_service(Turn& turn, const Place& place, Ladder& ladder) {
   ServiceLife& life = turn.world.services.at(place.service);
   if (const Process* stuck = outlived_sigkill(turn.world, place.service, turn.now.steady)) {
-    return skip("process " + pid_text(stuck->id) + " has outlived its SIGKILL, a restart would stop the others for nothing");
+    return skip("process " + pid_text(stuck->id) +
+                " has outlived its SIGKILL, a restart would stop the others for nothing");
   }
   ladder.run = life.run;
   ladder.phase = Ladder::Phase::verifying;
@@ -117,7 +128,8 @@ RungKind resolved(const EngineRule* rule, const Rung& rung) {
   return rung.kind;
 }
 
-// --- Verification ----------------------------------------------------------------------------------------------------------
+// --- Verification
+// ----------------------------------------------------------------------------------------------------------
 
 bool next_run_ready(const World& world, const Place& place, const Ladder& ladder) {
   const ServiceLife& life = world.services.at(place.service);
@@ -126,7 +138,8 @@ bool next_run_ready(const World& world, const Place& place, const Ladder& ladder
 
 void note_success(Turn& turn, const Ladder& ladder, const Process& ended, Process* successor) {
   Intervention* ledger = find_intervention(turn.world, ladder.intervention);
-  const std::optional<Duration> without = successor != nullptr ? std::optional{take_successor(*successor, ended)} : std::nullopt;
+  const std::optional<Duration> without =
+      successor != nullptr ? std::optional{take_successor(*successor, ended)} : std::nullopt;
   if (ledger == nullptr) return;
   ledger->without_engine = without;
   ledger->rss_after = Bytes{0};
@@ -162,7 +175,8 @@ bool worker_replaced(Turn& turn, const Place& place, const Ladder& ladder) {
       note_success(turn, ladder, *ended, nullptr);
       return true;
     }
-    if (!process.engine || !process.engine->listed || process.engine->rule != place.rule || process.engine->stands) continue;
+    if (!process.engine || !process.engine->listed || process.engine->rule != place.rule || process.engine->stands)
+      continue;
     const Process* worker = find_process(turn.world, owner_of(turn.world, process).worker);
     if (worker == nullptr || worker->parent != ladder.owner_parent || worker->first_seen < ladder.rung_began) continue;
     note_success(turn, ladder, *ended, &process);
@@ -210,7 +224,9 @@ Tried do_rung(Turn& turn, const Place& place, Ladder& ladder, const Rung& rung) 
   return {};
 }
 
-ProcessId ending_of(const Ladder& ladder) { return ladder.doing == RungKind::worker ? ladder.owner : ladder.subject; }
+ProcessId ending_of(const Ladder& ladder) {
+  return ladder.doing == RungKind::worker ? ladder.owner : ladder.subject;
+}
 
 bool has_worked(Turn& turn, const Place& place, Ladder& ladder) {
   switch (ladder.doing) {
@@ -240,7 +256,8 @@ std::string still_missing(const World& world, const Place& place, const Ladder& 
     case RungKind::reconnect:
       if (place.rule.empty()) return "the next run of " + place.service + " is not ready";
       if (subject != nullptr && subject->alive()) return "engine " + pid_text(ladder.subject) + " still lives";
-      return ladder.expect.below ? "no successor below " + to_human(*ladder.expect.below) + " has come" : "no successor has come";
+      return ladder.expect.below ? "no successor below " + to_human(*ladder.expect.below) + " has come"
+                                 : "no successor has come";
   }
   return {};
 }

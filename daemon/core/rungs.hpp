@@ -1,4 +1,5 @@
-// One rung: what it does, and how it is known to have worked. Inside of the ladder (ladder.cpp); nobody else calls these.
+// One rung: what it does, and how it is known to have worked. Inside of the ladder (ladder.cpp); nobody else calls
+// these.
 #pragma once
 
 #include "daemon/core/turn.hpp"

@@ -5,7 +5,9 @@
 namespace plimsoll::core {
 namespace {
 
-std::string with_one_decimal(std::int64_t tenths) { return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10); }
+std::string with_one_decimal(std::int64_t tenths) {
+  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10);
+}
 
 }  // namespace
 
@@ -23,6 +25,8 @@ std::string seconds_text(Duration duration) {
   return std::to_string(hundredths / 100) + "." + (fraction.size() == 1 ? "0" : "") + fraction + " s";
 }
 
-std::string over_text(Bytes value, Bytes limit) { return to_human(value) + " (limit " + to_human(limit) + ")"; }
+std::string over_text(Bytes value, Bytes limit) {
+  return to_human(value) + " (limit " + to_human(limit) + ")";
+}
 
 }  // namespace plimsoll::core

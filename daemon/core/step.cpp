@@ -20,8 +20,12 @@ void take(Turn& turn, const DaemonStarted&) {
   turn.changed = true;
 }
 
-void take(Turn& turn, const SpawnSucceeded& spawned) { take_spawn(turn, spawned); }
-void take(Turn& turn, const SpawnFailed& failed) { take_spawn_failure(turn, failed); }
+void take(Turn& turn, const SpawnSucceeded& spawned) {
+  take_spawn(turn, spawned);
+}
+void take(Turn& turn, const SpawnFailed& failed) {
+  take_spawn_failure(turn, failed);
+}
 
 void take(Turn& turn, const Looked& looked) {
   take_in(turn, looked);
@@ -57,15 +61,21 @@ void take(Turn& turn, const ExitRead& read) {
   if (process != nullptr && !process->alive() && !process->death->exit) process->death->exit = read.exit;
 }
 
-void take(Turn& turn, const MemorySampled& sampled) { take_samples(turn, sampled); }
+void take(Turn& turn, const MemorySampled& sampled) {
+  take_samples(turn, sampled);
+}
 
 void take(Turn& turn, const HookAnswered& answered) {
   take_hook_answer(turn, answered);
   take_command_hook(turn, answered);
 }
 
-void take(Turn& turn, const EvidenceLookedAt& found) { take_evidence(turn, found); }
-void take(Turn& turn, const LeftoversLookedFor& looked) { take_leftovers(turn, looked); }
+void take(Turn& turn, const EvidenceLookedAt& found) {
+  take_evidence(turn, found);
+}
+void take(Turn& turn, const LeftoversLookedFor& looked) {
+  take_leftovers(turn, looked);
+}
 
 void take(Turn& turn, const StuckDescribed& described) {
   const auto life = turn.world.services.find(described.service);
@@ -76,8 +86,12 @@ void take(Turn& turn, const StuckDescribed& described) {
   record(turn, said);
 }
 
-void take(Turn& turn, const CommandGiven& command) { take_command(turn, command); }
-void take(Turn& turn, const PlanReplaced& replaced) { take_plan(turn, replaced); }
+void take(Turn& turn, const CommandGiven& command) {
+  take_command(turn, command);
+}
+void take(Turn& turn, const PlanReplaced& replaced) {
+  take_plan(turn, replaced);
+}
 
 void take(Turn& turn, const StopRequested& request) {
   record(turn, entry(EventKind::daemon, std::string{}, "stopping everything: " + request.why));
@@ -92,8 +106,8 @@ void take(Turn& turn, const SignalToForward& forward) {
 
 void take(Turn&, const DeadlineReached&) {}
 
-/// Everything whose time has come moves on, until nothing moves any more. The bound is a guard against a defect: two parts that undo
-/// each other would be seen as a daemon that spins, and not hang it.
+/// Everything whose time has come moves on, until nothing moves any more. The bound is a guard against a defect: two
+/// parts that undo each other would be seen as a daemon that spins, and not hang it.
 void settle(Turn& turn) {
   if (turn.world.holding && turn.now.steady >= turn.world.holding->until) {
     turn.world.holding.reset();
@@ -137,8 +151,8 @@ Effects step(World& world, const Event& event, Now now) {
 
 Steady next_deadline(const World& world) {
   const Steady hold = world.holding ? world.holding->until : never;
-  return std::min({services_deadline(world), graces_deadline(world), engines_deadline(world), ladders_deadline(world), cycles_deadline(world),
-                   memory_deadline(world), commands_deadline(world), hold});
+  return std::min({services_deadline(world), graces_deadline(world), engines_deadline(world), ladders_deadline(world),
+                   cycles_deadline(world), memory_deadline(world), commands_deadline(world), hold});
 }
 
 }  // namespace plimsoll::core

@@ -1,9 +1,9 @@
 // The heart: step(world, event, now) → effects. No syscall, no clock, no log; the same calls with the same arguments
 // give the same world and the same effects, which is what lets a simulated kernel drive it.
 //
-// A step takes the event in (each kind has one function, the compiler checks that none is missing) and then settles: every
-// part whose deadline has come, or whose reason to wait is over, moves on. So a late or doubled timer is harmless, and an
-// event needs to know nothing about who waits for what it changes.
+// A step takes the event in (each kind has one function, the compiler checks that none is missing) and then settles:
+// every part whose deadline has come, or whose reason to wait is over, moves on. So a late or doubled timer is
+// harmless, and an event needs to know nothing about who waits for what it changes.
 #pragma once
 
 #include "daemon/core/effect.hpp"

@@ -11,12 +11,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
-bool of_engine(const World& world, const Process& process) { return process.engine.has_value() || below_engine(world, process); }
+bool of_engine(const World& world, const Process& process) {
+  return process.engine.has_value() || below_engine(world, process);
+}
 
 std::string name_processes(const World& world, const std::vector<ProcessId>& ids) {
   std::string text;
   for (std::size_t i = 0; i < ids.size() && i < 8; ++i) {
-    text += (text.empty() ? "" : ", ") + std::to_string(ids[i].pid) + " (" + find_process(world, ids[i])->program.comm + ")";
+    text += (text.empty() ? "" : ", ") + std::to_string(ids[i].pid) + " (" + find_process(world, ids[i])->program.comm +
+            ")";
   }
   return ids.size() > 8 ? text + " and " + std::to_string(ids.size() - 8) + " more" : text;
 }
@@ -27,7 +30,8 @@ void ask_generation(Turn& turn, ServiceLife& life, const std::vector<ProcessId>&
     Process& process = *find_process(turn.world, id);
     const Process* parent = find_process(turn.world, process.parent);
     const bool parent_lives = parent != nullptr && parent->alive();
-    if (!process.asked && !parent_lives && !of_engine(turn.world, process)) ask_to_end(turn, process, life.plan->stop.signal, never);
+    if (!process.asked && !parent_lives && !of_engine(turn.world, process))
+      ask_to_end(turn, process, life.plan->stop.signal, never);
   }
 }
 
@@ -48,8 +52,9 @@ void ask_gently(Turn& turn, ServiceLife& life, const std::vector<ProcessId>& mem
     if (!std::exchange(life.main_asked, true)) ask_to_end(turn, *main, life.plan->stop.signal, never);
     return;
   }
-  const bool apps = std::any_of(members.begin(), members.end(),
-                                [&](const ProcessId& id) { return !of_engine(turn.world, *find_process(turn.world, id)); });
+  const bool apps = std::any_of(members.begin(), members.end(), [&](const ProcessId& id) {
+    return !of_engine(turn.world, *find_process(turn.world, id));
+  });
   if (apps) {
     ask_generation(turn, life, members);
   } else {
@@ -60,20 +65,23 @@ void ask_gently(Turn& turn, ServiceLife& life, const std::vector<ProcessId>& mem
 void begin_killing(Turn& turn, const std::string& service, ServiceLife& life, const std::vector<ProcessId>& members) {
   life.killing = true;
   life.deadline = turn.now.steady + 10s;
-  Entry said = entry(EventKind::service_state, service, "the grace is over, SIGKILL to " + name_processes(turn.world, members));
+  Entry said =
+      entry(EventKind::service_state, service, "the grace is over, SIGKILL to " + name_processes(turn.world, members));
   said.level = Level::warning;
   record(turn, said);
 }
 
 void become_stuck(Turn& turn, const std::string& service, ServiceLife& life, const std::vector<ProcessId>& members) {
   if (life.state == ServiceState::stuck) return;
-  set_state(turn, service, ServiceState::stuck, "stuck: outlived SIGKILL by 10 s: " + name_processes(turn.world, members));
+  set_state(turn, service, ServiceState::stuck,
+            "stuck: outlived SIGKILL by 10 s: " + name_processes(turn.world, members));
   turn.emit(DescribeStuck{service, members});
 }
 
 void name_what_was_left(Turn& turn, const std::string& service, const std::vector<ProcessId>& members) {
   record(turn, entry(EventKind::service_state, service,
-                     "the main process left " + name_processes(turn.world, members) + "; they are ended (run it in the foreground)"));
+                     "the main process left " + name_processes(turn.world, members) +
+                         "; they are ended (run it in the foreground)"));
 }
 
 void finish_stop(Turn& turn, const std::string& service, ServiceLife& life) {
@@ -97,10 +105,13 @@ void settle_stop(Turn& turn, const std::string& service, ServiceLife& life) {
     return;
   }
   life.awaiting_look = false;
-  const bool main_dead = find_process(turn.world, life.main) == nullptr || !find_process(turn.world, life.main)->alive();
-  if (life.cause == StopCause::main_ended && main_dead && !std::exchange(life.main_asked, true)) name_what_was_left(turn, service, members);
+  const bool main_dead =
+      find_process(turn.world, life.main) == nullptr || !find_process(turn.world, life.main)->alive();
+  if (life.cause == StopCause::main_ended && main_dead && !std::exchange(life.main_asked, true))
+    name_what_was_left(turn, service, members);
   const Steady end_of_grace = turn.world.stopping ? std::min(life.deadline, turn.world.stop_deadline) : life.deadline;
-  if (!life.killing && life.state != ServiceState::stuck && turn.now.steady >= end_of_grace) begin_killing(turn, service, life, members);
+  if (!life.killing && life.state != ServiceState::stuck && turn.now.steady >= end_of_grace)
+    begin_killing(turn, service, life, members);
   if (!life.killing && life.state != ServiceState::stuck) return ask_gently(turn, life, members);
   for (const ProcessId& id : members) {
     Process& process = *find_process(turn.world, id);
@@ -131,7 +142,8 @@ void confirm_empty(Turn& turn, bool complete) {
 void abandon_stuck(Turn& turn, const std::string& service) {
   ServiceLife& life = turn.world.services.at(service);
   const std::vector<ProcessId> members = live_members(turn.world, service);
-  Entry said = entry(EventKind::operator_, service, "forced: " + name_processes(turn.world, members) + " are left behind, nobody's from now on");
+  Entry said = entry(EventKind::operator_, service,
+                     "forced: " + name_processes(turn.world, members) + " are left behind, nobody's from now on");
   said.level = Level::warning;
   record(turn, said);
   for (const ProcessId& id : members) {

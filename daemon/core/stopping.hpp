@@ -1,6 +1,6 @@
-// Ending what a run is made of, law 4: the stop signal to the main process; when that is dead, generation by generation to what it
-// left, engines last, all within one grace; then SIGKILL, again and again until a census finds nothing. `sh -c "server & wait"` and
-// npm need nothing special: the shell is a first generation that ends at once.
+// Ending what a run is made of, law 4: the stop signal to the main process; when that is dead, generation by generation
+// to what it left, engines last, all within one grace; then SIGKILL, again and again until a census finds nothing. `sh
+// -c "server & wait"` and npm need nothing special: the shell is a first generation that ends at once.
 #pragma once
 
 #include "daemon/core/turn.hpp"

@@ -13,7 +13,8 @@ const Service* plan_of(const World& world, const std::string& service) {
 const EngineRule* rule_of(const World& world, const std::string& service, const std::string& rule) {
   const Service* plan = rule.empty() ? nullptr : plan_of(world, service);
   if (plan == nullptr) return nullptr;
-  const auto found = std::find_if(plan->engines.begin(), plan->engines.end(), [&](const EngineRule& one) { return one.name == rule; });
+  const auto found =
+      std::find_if(plan->engines.begin(), plan->engines.end(), [&](const EngineRule& one) { return one.name == rule; });
   return found == plan->engines.end() ? nullptr : &*found;
 }
 
@@ -45,7 +46,8 @@ std::vector<ProcessId> live_members(const World& world, const std::string& servi
 const Process* outlived_sigkill(const World& world, const std::string& service, Steady now) {
   const auto found = std::find_if(world.processes.begin(), world.processes.end(), [&](const auto& item) {
     const Process& process = item.second;
-    return process.alive() && process.service == service && process.killed && now - *process.killed >= std::chrono::seconds{10};
+    return process.alive() && process.service == service && process.killed &&
+           now - *process.killed >= std::chrono::seconds{10};
   });
   return found == world.processes.end() ? nullptr : &found->second;
 }
@@ -55,7 +57,9 @@ bool withheld(const World& world, bool hard) {
   return world.holding && !(hard && world.holding->except_hard);
 }
 
-void record(Turn& turn, Entry said) { turn.emit(Record{std::move(said)}); }
+void record(Turn& turn, Entry said) {
+  turn.emit(Record{std::move(said)});
+}
 
 Entry entry(EventKind kind, const std::string& service, std::string why) {
   Entry said;
@@ -87,7 +91,8 @@ Intervention& open_intervention(Turn& turn, const std::string& service, Cause ca
 }
 
 Intervention* find_intervention(World& world, InterventionId id) {
-  const auto found = std::find_if(world.ledger.rbegin(), world.ledger.rend(), [&](const Intervention& one) { return one.id == id; });
+  const auto found =
+      std::find_if(world.ledger.rbegin(), world.ledger.rend(), [&](const Intervention& one) { return one.id == id; });
   return found == world.ledger.rend() ? nullptr : &*found;
 }
 

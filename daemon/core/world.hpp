@@ -1,10 +1,10 @@
 // Everything the daemon knows, as plain values: no pointers into it, no callbacks, no clock. A copy of a World is a
-// checkpoint. Deadlines are members of what they belong to, so none can outlive its reason; next_deadline() (step.hpp) is the
-// earliest of them.
+// checkpoint. Deadlines are members of what they belong to, so none can outlive its reason; next_deadline() (step.hpp)
+// is the earliest of them.
 //
-// Processes are kept by ProcessId, the dead ones too while something still refers to them: a verdict about an engine rests on
-// who forked whom, recorded while it was true. An engine is a process that a rule matched; who owns it is read off the
-// lineage each time (lineage.hpp), never stored, so that it cannot drift from it.
+// Processes are kept by ProcessId, the dead ones too while something still refers to them: a verdict about an engine
+// rests on who forked whom, recorded while it was true. An engine is a process that a rule matched; who owns it is read
+// off the lineage each time (lineage.hpp), never stored, so that it cannot drift from it.
 #pragma once
 
 #include <deque>
@@ -32,15 +32,15 @@ const char* to_text(EngineState state);
 struct MemoryWatch {
   Bytes rss;
   Bytes peak;
-  std::optional<Steady> sampled;   ///< when `rss` was read; nothing: never
-  double worst_growth = 0;         ///< bytes per second, the worst between two samples
-  Steady next = never;             ///< when it is read again
-  bool fast = false;               ///< `next` is sooner than the policy's interval: the peak is read too
+  std::optional<Steady> sampled;     ///< when `rss` was read; nothing: never
+  double worst_growth = 0;           ///< bytes per second, the worst between two samples
+  Steady next = never;               ///< when it is read again
+  bool fast = false;                 ///< `next` is sooner than the policy's interval: the peak is read too
   std::optional<Steady> soft_since;  ///< every sample since then was at or above the soft line
-  bool soft_said = false;          ///< limit_crossed was recorded for this stay above the line
+  bool soft_said = false;            ///< limit_crossed was recorded for this stay above the line
   bool hard_said = false;
-  bool asked = false;              ///< a read is under way
-  bool exact_asked = false;        ///< and it is the exact one: its answer is judged, exact or not
+  bool asked = false;        ///< a read is under way
+  bool exact_asked = false;  ///< and it is the exact one: its answer is judged, exact or not
 };
 
 /// How a process came to be recorded.
@@ -68,7 +68,7 @@ struct Engine {
   Steady due = never;  ///< when an orphan is asked to end; evidence is looked at until then
   InterventionId intervention = 0;
 
-  bool judged = false;         ///< dead, and its verdict was said
+  bool judged = false;           ///< dead, and its verdict was said
   Steady heal_deadline = never;  ///< lost: until then it is the app's to replace it
 };
 
@@ -113,19 +113,19 @@ struct Ladder {
   std::optional<Cause> cause;  ///< nothing: an operator's reconnect, no intervention
   ProcessId subject;           ///< the engine (or app process) that crossed or was lost; `nobody` for a tree's line
   std::vector<Rung> rungs;
-  std::size_t next = 0;        ///< the rung that is tried next; the one at work is next - 1
+  std::size_t next = 0;  ///< the rung that is tried next; the one at work is next - 1
   Phase phase = Phase::due;
   Steady deadline = never;
   Steady rung_began{};
   HookId hook = 0;
   RungKind doing = RungKind::log;  ///< what the rung at work comes to: `reconnect` is resolved to a hook, end or worker
   Expect expect;
-  ProcessId owner;             ///< of the subject when the ladder began
+  ProcessId owner;  ///< of the subject when the ladder began
   ProcessId owner_parent;
-  RunNumber run = 0;           ///< of the service when the rung began
-  bool ended_owner = false;    ///< a rung of its own ended the owner: the ladder outlives its slot until judged
-  bool of_run = false;         ///< of the service's own line: its `end` and `kill` end the run
-  bool acted = false;          ///< a rung of it has acted: what ended since may be our doing
+  RunNumber run = 0;         ///< of the service when the rung began
+  bool ended_owner = false;  ///< a rung of its own ended the owner: the ladder outlives its slot until judged
+  bool of_run = false;       ///< of the service's own line: its `end` and `kill` end the run
+  bool acted = false;        ///< a rung of it has acted: what ended since may be our doing
 };
 
 struct Slot {
@@ -140,26 +140,26 @@ struct Round {
   std::optional<std::size_t> cycle;  ///< index in the plan; nothing: an operator's
   std::string schedule;              ///< of the cycle; a reload may have taken it out of the plan meanwhile
   CommandId command = 0;
-  std::vector<ProcessId> left;       ///< engines still to be replaced
-  std::optional<SlotKey> at;         ///< whose turn it is
-  bool restart = false;              ///< waiting for the service's next run instead
+  std::vector<ProcessId> left;  ///< engines still to be replaced
+  std::optional<SlotKey> at;    ///< whose turn it is
+  bool restart = false;         ///< waiting for the service's next run instead
   RunNumber run = 0;
   int done = 0;
   Steady began{};
-  Steady deadline = never;           ///< of a restart, or of the successor that a turn's second engine still owes
+  Steady deadline = never;  ///< of a restart, or of the successor that a turn's second engine still owes
   InterventionId intervention = 0;
-  std::optional<Outcome> turn;       ///< how the turn of `at` came out
+  std::optional<Outcome> turn;  ///< how the turn of `at` came out
   std::string turn_why;
 };
 
 struct CycleClock {
-  std::optional<Steady> next_steady;      ///< `every`: the grid, jitter included
-  Steady grid{};                          ///< the grid's point without jitter
-  std::optional<WallSeconds> next_wall;   ///< cron, jitter included
-  std::optional<WallSeconds> planned;     ///< the same without jitter
-  WallTime planned_at{};                  ///< by this reading; an earlier one later on means that the clock was set back
-  std::optional<WallSeconds> fired;       ///< the last wall instant used: nothing fires twice when the clock steps back
-  bool due = false;                       ///< waiting for its window, the budget or another round
+  std::optional<Steady> next_steady;     ///< `every`: the grid, jitter included
+  Steady grid{};                         ///< the grid's point without jitter
+  std::optional<WallSeconds> next_wall;  ///< cron, jitter included
+  std::optional<WallSeconds> planned;    ///< the same without jitter
+  WallTime planned_at{};                 ///< by this reading; an earlier one later on means that the clock was set back
+  std::optional<WallSeconds> fired;      ///< the last wall instant used: nothing fires twice when the clock steps back
+  bool due = false;                      ///< waiting for its window, the budget or another round
   std::uint64_t done = 0;
   std::uint64_t failed = 0;
   std::string last;
@@ -174,15 +174,15 @@ struct ServiceLife {
   std::shared_ptr<const Service> plan;  ///< by which it lives now; a changed command holds from the next run on
   bool retiring = false;                ///< left the plan: forgotten when stopped
   ServiceState state = ServiceState::stopped;
-  bool wanted = false;       ///< an operator or the plan wants it up
+  bool wanted = false;  ///< an operator or the plan wants it up
   RunNumber run = 0;
   std::uint64_t restarts = 0;
-  ProcessId main;            ///< `nobody` while there is none
-  Steady since{};            ///< in this state
+  ProcessId main;  ///< `nobody` while there is none
+  Steady since{};  ///< in this state
   Steady ready_at{};
-  Steady deadline = never;   ///< of the state: end of backoff, of the grace, of the wait for SIGKILL to work
+  Steady deadline = never;  ///< of the state: end of backoff, of the grace, of the wait for SIGKILL to work
 
-  bool leftovers_clear = false;    ///< looked for, none left (or told to go on)
+  bool leftovers_clear = false;  ///< looked for, none left (or told to go on)
   bool looking_for_leftovers = false;
   bool spawning = false;
   std::vector<LeftoversLookedFor::One> leftovers;
@@ -191,26 +191,26 @@ struct ServiceLife {
 
   StopCause cause = StopCause::none;
   Afterwards afterwards = Afterwards::stay_stopped;
-  bool killing = false;       ///< the grace is over: everything gets SIGKILL
+  bool killing = false;  ///< the grace is over: everything gets SIGKILL
   bool main_asked = false;
-  bool awaiting_look = false; ///< no member lives: one more census decides whether the tree is empty
-  Steady look_again = never;  ///< that census was not complete: another one is asked for then
-  bool stop_pending = false;  ///< waits for what requires it to stop first
-  bool force = false;         ///< an operator said --force
+  bool awaiting_look = false;  ///< no member lives: one more census decides whether the tree is empty
+  Steady look_again = never;   ///< that census was not complete: another one is asked for then
+  bool stop_pending = false;   ///< waits for what requires it to stop first
+  bool force = false;          ///< an operator said --force
 
-  bool expected_end = false;    ///< a rung of ours acted on the app process
-  bool backoff_next = false;    ///< the budget was spent: what follows is a start with backoff
-  int failures = 0;             ///< in the backoff's series
+  bool expected_end = false;       ///< a rung of ours acted on the app process
+  bool backoff_next = false;       ///< the budget was spent: what follows is a start with backoff
+  int failures = 0;                ///< in the backoff's series
   std::deque<Steady> restarts_at;  ///< of restarts nobody asked for, for give_up
   std::optional<Exit> last_exit;
   std::string note;
   std::optional<Steady> engine_missing_since;  ///< of an engine that the service owned
 
-  std::deque<Steady> acts;       ///< spent from the budget
+  std::deque<Steady> acts;  ///< spent from the budget
   bool budget_said = false;
   Steady cool_until = Steady::min();
-  MemoryWatch tree;              ///< memory of = "tree"
-  Slot own;                      ///< the ladder of the service's own line, and its cool-down
+  MemoryWatch tree;  ///< memory of = "tree"
+  Slot own;          ///< the ladder of the service's own line, and its cool-down
   std::optional<Round> round;
   std::vector<CycleClock> cycles;
 };
@@ -245,13 +245,13 @@ struct World {
   std::map<ProcessId, Process> processes;
   std::map<SlotKey, Slot> slots;
   std::optional<Holding> holding;
-  bool stopping = false;     ///< the daemon ends when everything is stopped
+  bool stopping = false;  ///< the daemon ends when everything is stopped
   Steady stop_deadline = never;
   std::optional<int> exit_code;  ///< of an essential service
   bool quit_said = false;
-  Steady last_look{};        ///< when the last census began to read
-  Steady look_before{};      ///< and the one before it
-  Now now{};                 ///< of the last step
+  Steady last_look{};               ///< when the last census began to read
+  Steady look_before{};             ///< and the one before it
+  Now now{};                        ///< of the last step
   std::deque<Intervention> ledger;  ///< the last 256
   std::vector<Waiting> waiting;
   HookId next_hook = 1;

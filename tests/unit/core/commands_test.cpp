@@ -1,7 +1,7 @@
 // What operators ask for: every command is answered once, with its outcome, a reason, or its deadline.
 #include <cerrno>
 
-#include "tests/unit/core/history.hpp"
+#include "tests/unit/core/cycle_plans.hpp"
 
 namespace plimsoll::core {
 namespace {
@@ -17,19 +17,6 @@ Worker with_engine(History& h, Service service = app()) {
   const ProcessId engine = h.starts_engine(worker);
   h.at(10s);
   return {worker, engine};
-}
-
-void replaces_when_asked(History& h) {
-  h.on_hook = [&h](const CallHook& call) {
-    for (auto& [id, process] : h.kernel.all()) {
-      if (std::to_string(id.pid) != call.placeholders.at("engine_pid") || process.dead) continue;
-      const ProcessId worker = process.parent;
-      h.kernel.end(id, by_signal(SIGINT));
-      h.forks(worker, {"/srv/query-engine-debian"});
-      break;
-    }
-    h.answers(call.id, HookResult::done);
-  };
 }
 
 HISTORY(Command, ForAnUnknownServiceNamesTheKnownOnes) {

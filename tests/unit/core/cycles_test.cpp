@@ -3,54 +3,10 @@
 
 #include <set>
 
-#include "tests/unit/core/history.hpp"
+#include "tests/unit/core/cycle_plans.hpp"
 
 namespace plimsoll::core {
 namespace {
-
-Cycle every(Duration period, CycleAct act = CycleAct::reconnect) {
-  Cycle cycle;
-  cycle.act = act;
-  cycle.when = period;
-  cycle.zone = std::make_shared<const ZoneRules>();
-  return cycle;
-}
-
-Cycle by_cron(const char* text, CycleAct act = CycleAct::reconnect) {
-  Cycle cycle = every(1s, act);
-  cycle.when = std::get<Cron>(read_cron(text));
-  return cycle;
-}
-
-Service with(Cycle cycle) {
-  Service service = app();
-  service.engines[0].memory.soft.reset();
-  service.engines[0].memory.hard.reset();
-  service.cycles = {std::move(cycle)};
-  return service;
-}
-
-void replaces_when_asked(History& h) {
-  h.on_hook = [&h](const CallHook& call) {
-    for (auto& [id, process] : h.kernel.all()) {
-      if (std::to_string(id.pid) != call.placeholders.at("engine_pid") || process.dead) continue;
-      const ProcessId worker = process.parent;
-      h.kernel.end(id, by_signal(SIGINT));
-      h.forks(worker, {"/srv/query-engine-debian"});
-      break;
-    }
-    h.answers(call.id, HookResult::done);
-  };
-}
-
-/// When rounds were begun.
-std::vector<std::int64_t> rounds(const History& h) {
-  std::vector<std::int64_t> seconds;
-  for (const Said& one : h.of_kind(EventKind::cycle)) {
-    if (one.entry.why.find("is due:") != std::string::npos) seconds.push_back(one.at.count() / 1'000);
-  }
-  return seconds;
-}
 
 HISTORY(Cycle, OnItsGridOverBothWorkersOneAfterTheOther) {
   h.begin(with(every(10s)));
@@ -304,87 +260,6 @@ HISTORY(Cycle, IsOnlySaidInObserve) {
   EXPECT_EQ(h.hooks.size(), 0u);
   ASSERT_EQ(h.count(EventKind::cycle), 1u);
   EXPECT_TRUE(h.of_kind(EventKind::cycle)[0].entry.would);
-}
-
-// --- Cron and the wall clock ---------------------------------------------------------------------------------------------------
-
-HISTORY(CronCycle, FiresByTheWallClock) {
-  h.begin(with(by_cron("*/30 * * * *")));
-  const ProcessId a = h.starts_worker(h.main());
-  h.starts_engine(a);
-  replaces_when_asked(h);
-  h.at(95min);
-  EXPECT_EQ(rounds(h), (std::vector<std::int64_t>{1800, 3600, 5400}));
-}
-
-HISTORY(CronCycle, IsNotSkippedByARestartOfItsService) {
-  h.begin(with(by_cron("0 13 * * *")));
-  h.at(10min);
-  h.asks(CommandAct::restart);
-  h.at(11min);
-  const ProcessId a = h.starts_worker(h.main());
-  h.starts_engine(a);
-  replaces_when_asked(h);
-  h.at(61min);
-  EXPECT_EQ(rounds(h), std::vector<std::int64_t>{3600}) << "the day's firing is still to come";
-}
-
-HISTORY(CronCycle, FiresNothingTwiceWhenTheClockIsSetBack) {
-  h.begin(with(by_cron("0 13 * * *")));
-  const ProcessId a = h.starts_worker(h.main());
-  h.starts_engine(a);
-  replaces_when_asked(h);
-  h.at(61min);
-  EXPECT_EQ(rounds(h).size(), 1u);
-  h.wall_shift -= std::chrono::duration_cast<Duration>(30min);
-  h.at(120min);
-  EXPECT_EQ(rounds(h).size(), 1u);
-}
-
-HISTORY(CronCycle, FiresNothingTwiceWhenTheServiceRestartsAfterTheClockWasSetBack) {
-  h.begin(with(by_cron("0 13 * * *", CycleAct::restart)));
-  h.at(61min);
-  EXPECT_EQ(h.run(), 2u);
-  h.wall_shift -= std::chrono::duration_cast<Duration>(30min);
-  h.at(62min);
-  h.asks(CommandAct::restart);
-  h.at(120min);
-  EXPECT_EQ(h.run(), 3u);
-}
-
-HISTORY(CronCycle, FiresOnceWhenTheClockIsSetForward) {
-  h.begin(with(by_cron("*/10 * * * *")));
-  const ProcessId a = h.starts_worker(h.main());
-  h.starts_engine(a);
-  replaces_when_asked(h);
-  h.at(5min);
-  h.wall_shift += std::chrono::duration_cast<Duration>(2h);
-  h.looks();
-  h.at(7min);
-  EXPECT_EQ(rounds(h).size(), 1u);
-}
-
-HISTORY(CronCycle, PlannedByAClockThatWasYearsAheadIsPlannedAnew) {
-  h.wall_shift = std::chrono::duration_cast<Duration>(std::chrono::years{5});
-  h.begin(with(by_cron("0 13 * * *")));
-  const ProcessId a = h.starts_worker(h.main());
-  h.starts_engine(a);
-  replaces_when_asked(h);
-  h.at(1min);
-  h.wall_shift = 0ms;
-  h.at(62min);
-  EXPECT_EQ(rounds(h).size(), 1u);
-}
-
-HISTORY(CronCycle, ChangedByAReloadIsPlannedAnew) {
-  h.begin(with(by_cron("0 4 * * *")));
-  const ProcessId a = h.starts_worker(h.main());
-  h.starts_engine(a);
-  replaces_when_asked(h);
-  h.at(1min);
-  h.reloads(with(by_cron("30 12 * * *")));
-  h.at(31min);
-  EXPECT_EQ(rounds(h), std::vector<std::int64_t>{1800});
 }
 
 HISTORY(Cycle, TakenOutOfThePlanInTheMiddleOfItsRoundLetsTheRoundEnd) {

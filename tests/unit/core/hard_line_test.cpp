@@ -1,5 +1,5 @@
 // Hard lines: always acted on, within their slack, without a storm of kills.
-#include "tests/unit/core/ladders.hpp"
+#include "tests/unit/core/stories.hpp"
 
 namespace plimsoll::core {
 namespace {

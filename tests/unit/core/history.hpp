@@ -356,20 +356,6 @@ class History {
   std::map<CommandId, Answer> answers_;
 };
 
-/// A worker and its engine, both older than settle, at 10 s.
-struct Bereaved {
-  ProcessId worker;
-  ProcessId engine;
-};
-
-inline Bereaved old_worker_with_engine(History& h, Service service = app()) {
-  h.begin(std::move(service));
-  const ProcessId worker = h.starts_worker(h.main());
-  const ProcessId engine = h.starts_engine(worker);
-  h.at(10s);
-  return {worker, engine};
-}
-
 /// What was said, line by line, for the comparison of two plays of one history.
 inline std::vector<std::string> script(const History& history) {
   std::vector<std::string> lines;

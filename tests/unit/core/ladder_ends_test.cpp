@@ -1,5 +1,5 @@
 // How ladders end, queue and cool down; the budget; observe and hold.
-#include "tests/unit/core/ladders.hpp"
+#include "tests/unit/core/stories.hpp"
 
 namespace plimsoll::core {
 namespace {

@@ -1,5 +1,5 @@
 // The ladder: what each rung does and when it has worked.
-#include "tests/unit/core/ladders.hpp"
+#include "tests/unit/core/stories.hpp"
 
 namespace plimsoll::core {
 namespace {

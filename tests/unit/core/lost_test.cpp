@@ -1,5 +1,5 @@
 // Rules 6 to 10 of docs/verdicts.md: disconnected or lost, slots and successors.
-#include "tests/unit/core/history.hpp"
+#include "tests/unit/core/stories.hpp"
 
 namespace plimsoll::core {
 namespace {

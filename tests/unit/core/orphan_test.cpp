@@ -1,5 +1,5 @@
 // Rules 4 and 5 of docs/verdicts.md: orphans, and the counter-evidence that saves one.
-#include "tests/unit/core/history.hpp"
+#include "tests/unit/core/stories.hpp"
 
 namespace plimsoll::core {
 namespace {

@@ -1,4 +1,4 @@
-// Stories that the tests of the ladder begin with.
+// How stories begin: an old worker with an engine, one over its line, an app that heals itself.
 #pragma once
 
 #include <string>
@@ -8,6 +8,20 @@
 #include "tests/unit/core/history.hpp"
 
 namespace plimsoll::core {
+
+/// A worker and its engine, both older than settle, at 10 s.
+struct Bereaved {
+  ProcessId worker;
+  ProcessId engine;
+};
+
+inline Bereaved old_worker_with_engine(History& h, Service service = app()) {
+  h.begin(std::move(service));
+  const ProcessId worker = h.starts_worker(h.main());
+  const ProcessId engine = h.starts_engine(worker);
+  h.at(10s);
+  return {worker, engine};
+}
 
 struct Pair {
   ProcessId worker;
