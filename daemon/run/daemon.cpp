@@ -164,9 +164,9 @@ void Daemon::take_look() {
 /// Whoever was seen re-parented has a parent whose pidfd is readable by now: that death must be known before its child
 /// is placed. The death of one who is new in this very look comes after it, or it would be nobody's.
 void Daemon::queue_around(core::Looked looked) {
-  const std::deque<core::Event> before = std::exchange(queue_, {});
+  // The queue was empty before the look: what is in it now, the look itself has reaped.
   members_.take_ends();
-  std::deque<core::Event> ends = std::exchange(queue_, before);
+  std::deque<core::Event> ends = std::exchange(queue_, {});
   const auto is_new = [&looked](const core::Event& event) {
     const auto* ended = std::get_if<core::ProcessEnded>(&event);
     const auto* reaped = std::get_if<core::ProcessReaped>(&event);
