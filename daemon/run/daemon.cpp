@@ -1,5 +1,6 @@
 #include "daemon/run/daemon.hpp"
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -63,6 +64,8 @@ Daemon::Daemon(std::shared_ptr<const Plan> plan, Options options)
 Daemon::~Daemon() = default;
 
 int Daemon::run() {
+  // A fixed threshold: glibc raises it with each large block that is freed, and keeps such blocks from then on.
+  ::mallopt(M_MMAP_THRESHOLD, 128 * 1024);
   notifier_ = sys::Notifier::from_environment();
   inherited_ = inherited_environment();
   auto signals = Signals::open(loop_, plan_->entrypoint, [this](Signals::Caught caught) { on_signal(caught); });
@@ -196,6 +199,7 @@ Duration Daemon::census_interval() const {
 void Daemon::tick_census() {
   census_alarm_.set_after(census_interval(), [this] { tick_census(); });
   members_.watch_oom_counter();
+  trim_heap();
   look_wanted_ = true;
   if (!std::exchange(posted_, true)) loop_.post([this] { turn(); });
 }

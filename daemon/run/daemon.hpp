@@ -56,6 +56,7 @@ class Daemon {
   [[nodiscard]] core::Now now() const;
   [[nodiscard]] Duration census_interval() const;
   void tick_census();
+  void trim_heap();
 
   // perform.cpp: one function for each effect
   void perform(const core::Spawn& effect);
@@ -118,7 +119,8 @@ class Daemon {
   Alarm deadline_;
   Alarm census_alarm_;
   Alarm watchdog_;
-  int forgotten_ = 0;    ///< processes since the heap was last trimmed
+  int forgotten_ = 0;  ///< processes since the heap was last trimmed
+  core::Steady forgotten_at_{};
   std::string trouble_;  ///< of the census, as it was last said
   std::optional<int> exit_code_;
 };

@@ -97,12 +97,18 @@ void Daemon::perform(const core::Answer& effect) {
 }
 
 void Daemon::perform(const core::Forget& effect) {
-  // A burst of processes leaves free heap behind that glibc would keep: the daemon sits in every container.
-  constexpr int worth_trimming = 256;
   members_.forget(effect.id);
-  if (++forgotten_ < worth_trimming) return;
+  ++forgotten_;
+  forgotten_at_ = std::chrono::steady_clock::now();
+}
+
+/// A burst of processes leaves free heap behind that glibc would keep, and the daemon sits in every container: it is
+/// given back when all of them are forgotten.
+void Daemon::trim_heap() {
+  constexpr int worth_trimming = 256;
+  if (forgotten_ < worth_trimming || std::chrono::steady_clock::now() - forgotten_at_ < std::chrono::seconds{2}) return;
   forgotten_ = 0;
-  loop_.post([] { ::malloc_trim(0); });
+  ::malloc_trim(0);
 }
 
 void Daemon::perform(const core::Quit& effect) {
