@@ -15,15 +15,14 @@ namespace plimsoll::core {
 /// Looks at a new or re-exec'ed process: does a rule match it, and may it be an engine at all.
 void consider_as_engine(Turn& turn, Process& process);
 
+/// It counts from now on, and its owner is no longer without one.
+void list_engine(Turn& turn, Process& process);
+
 void engine_ended(Turn& turn, Process& engine);
 
 /// Lists what has settled, moves orphans and the dead on.
 void settle_engines(Turn& turn);
 Steady engines_deadline(const World& world);
-
-void take_evidence(Turn& turn, const EvidenceLookedAt& found);
-/// An orphan crossed its hard line: it is asked to end now, whoever uses it.
-void end_orphan_over_limit(Turn& turn, Process& engine);
 
 /// Rule 10: the live engine that stands for `ended`, if there is one. `since`: when the remedy began, if there was one.
 Process* successor_of(World& world, const Process& ended, std::optional<Steady> since);

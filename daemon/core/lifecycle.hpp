@@ -1,13 +1,13 @@
 // The life of a service. docs/architecture.md has this table with the reasons; a test compares it with the code.
 //
-//   state     | what is true                                   | leaves by
-//   stopped   | nothing of it runs                             | wanted, what it requires is ready, no leftovers →
-//   starting starting  | its launch was asked for                       | spawned → ready; failed to spawn → backoff or
-//   failed ready     | the exec succeeded (late: not ready in time)   | asked to stop, main process ended → stopping
-//   stopping  | its processes are being ended                  | tree empty → stopped, starting, backoff or failed; 10
-//   s after SIGKILL → stuck stuck     | something outlived SIGKILL by 10 s             | tree empty → as stopping
-//   backoff   | waits to start again                           | its deadline → starting; asked to stop → stopped
-//   failed    | gave up, or its policy is not to start again   | an operator's start
+//   state     | what is true                                 | leaves by
+//   stopped   | nothing of it runs                           | wanted, requirements ready, no leftovers → starting
+//   starting  | its launch was asked for                     | spawned → ready; it failed → backoff or failed
+//   ready     | the exec succeeded (late: not ready in time) | asked to stop, main process ended → stopping
+//   stopping  | its processes are being ended                | empty → stopped starting backoff failed; → stuck
+//   stuck     | something outlived SIGKILL by 10 s           | empty → as stopping
+//   backoff   | waits to start again                         | its deadline → starting; asked to stop → stopped
+//   failed    | gave up, or its policy is to stay down       | an operator's start, a changed command → starting
 //
 // A run ends in one way only: stopping, whoever began it, so that "the tree is empty" is asked in one place.
 #pragma once

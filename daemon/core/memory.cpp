@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "daemon/core/engines.hpp"
 #include "daemon/core/ladder.hpp"
 #include "daemon/core/lineage.hpp"
+#include "daemon/core/orphans.hpp"
 #include "daemon/core/sentences.hpp"
 
 namespace plimsoll::core {

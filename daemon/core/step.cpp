@@ -9,6 +9,7 @@
 #include "daemon/core/lifecycle.hpp"
 #include "daemon/core/lineage.hpp"
 #include "daemon/core/memory.hpp"
+#include "daemon/core/orphans.hpp"
 #include "daemon/core/reload.hpp"
 #include "daemon/core/stopping.hpp"
 

@@ -45,7 +45,8 @@ def figure(text):
 def clean_environment(extra=None):
     """Ours without what would lead a daemon or ctl elsewhere, plus `extra` (None as a value takes a name away)."""
     environment = {name: value for name, value in os.environ.items()
-                   if not name.startswith("PLIMSOLL_") and name not in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")}
+                   if not name.startswith("PLIMSOLL_") and name not in ("NOTIFY_SOCKET", "WATCHDOG_USEC",
+                                                                        "WATCHDOG_PID")}
     for name, value in (extra or {}).items():
         if value is None:
             environment.pop(name, None)
@@ -200,8 +201,10 @@ class Daemon:
 
     def ctl(self, *args, deadline=60, prefix=()):
         """(exit code, stdout, stderr) of `plimsollctl --socket … ARGS`."""
-        done = subprocess.run([*prefix, PLIMSOLLCTL, "--socket", self.socket_path, *map(str, args)], stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, timeout=deadline * SLOW, env=clean_environment(), check=False)
+        done = subprocess.run([*prefix, PLIMSOLLCTL, "--socket", self.socket_path, *map(str, args)],
+                              stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=deadline * SLOW, env=clean_environment(),
+                              check=False)
         return done.returncode, done.stdout, done.stderr
 
     def json(self, *args):

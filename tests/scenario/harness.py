@@ -19,9 +19,11 @@ import uuid
 
 import pytest
 
-from daemon import (BIN, FIGURES, PLIMSOLLCTL, PLIMSOLLD, PROGRAMS, PYTHON, ROOT, SANITIZER, SLOW, CtlFailed, Daemon,  # noqa: F401
+from daemon import (BIN, FIGURES, PLIMSOLLCTL, PLIMSOLLD, PROGRAMS, PYTHON, ROOT, SANITIZER, SLOW, CtlFailed, Daemon,
+                    # noqa: F401
                     UnixConnection, clean_environment, figure, wait_until)
-from processes import (MARKER, alive, arguments, carriers, carries, children_of, cpu_seconds, descriptors, engine_port,  # noqa: F401
+from processes import (MARKER, alive, arguments, carriers, carries, children_of, cpu_seconds, descriptors,
+                       engine_port,  # noqa: F401
                        is_zombie, kill_carrier, parent_of, rss_bytes, start_ticks, stat_fields)
 
 

@@ -26,7 +26,8 @@ class HookServer:
                 outer.connections += 1
 
             def do_POST(self):
-                request = {"method": self.command, "path": self.path, "headers": dict(self.headers), "number": len(outer.requests)}
+                request = {"method": self.command, "path": self.path, "headers": dict(self.headers),
+                           "number": len(outer.requests)}
                 outer.requests.append(request)
                 status = outer.answers(request)
                 if status is None:

@@ -48,7 +48,8 @@ def test_eight_mistakes_of_meaning_are_all_told_with_line_and_column(nest):
     assert [line for line, _ in found] == WRONG_LINES, out + err
     assert all(column > 0 for _, column in found)
     assert found == sorted(found)
-    assert "restart" in next(line for line in (out + err).splitlines() if f"{path}:5:" in line), "the nearest known key is suggested"
+    assert "restart" in next(line for line in (out + err).splitlines()
+                             if f"{path}:5:" in line), "the nearest known key is suggested"
     assert "4 apples" in out + err and "SIGNOTHING" in out + err, "the value is shown"
 
 
@@ -106,7 +107,8 @@ def test_check_prints_the_next_five_runs_of_each_cron_cycle_offline(nest):
 def test_set_overrides_the_file_and_print_config_shows_the_whole_plan(nest):
     path = nest.tmp / "good.toml"
     path.write_text('[services.a]\ncommand = ["a"]\n')
-    code, out, err = plimsolld("--config", path, "--set", "services.a.memory.hard=1GiB", "--set", 'services.a.requires=[]', "--print-config")
+    code, out, err = plimsolld("--config", path, "--set", "services.a.memory.hard=1GiB", "--set",
+                               'services.a.requires=[]', "--print-config")
     assert code == 0 and "1GiB" in out, out + err
     again = nest.tmp / "again.toml"
     again.write_text(out)
@@ -178,7 +180,8 @@ def test_a_reload_of_a_bad_file_keeps_the_plan_and_everything_that_runs(nest, re
         assert [line for line, _ in places(out + err, daemon.config_path)] == lines, out + err
     else:
         reload(daemon)
-    event = daemon.wait_event("config", why=lambda why: "apples" in why or "8" in why or "keep" in why or "refused" in why)
+    event = daemon.wait_event("config", why=lambda why: "apples" in why or "8" in why or "keep" in why
+                              or "refused" in why)
     assert event
     assert pids(daemon) == before and len(daemon.status()["services"]) == services
     assert daemon.service("limits")["hard_bytes"] == 1 << 30
@@ -227,7 +230,8 @@ def test_a_reload_takes_new_hooks_lines_and_rungs_of_an_engine_into_use(nest):
     engine = daemon.wait_engines("app", 1)[0]["pid"]
     assert daemon.engines("app")[0].get("soft_bytes") is None
     main = daemon.service("app")["pid"]
-    daemon.write(app_service(flags=flags, more='cool_down = "1h"', engine='reconnect = "end"\nexpect = { within = "20s" }\non_soft = ["reconnect"]\n'
+    daemon.write(app_service(flags=flags, more='cool_down = "1h"',
+                             engine='reconnect = "end"\nexpect = { within = "20s" }\non_soft = ["reconnect"]\n'
                              'memory = { soft = "20MiB", for = "200ms", interval = "100ms" }\n'))
     reload_by_ctl(daemon)
     wait_until(lambda: not alive(engine), what="the new line being acted on", report=daemon.report)

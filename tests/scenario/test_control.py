@@ -19,7 +19,8 @@ LONG = '["@programs/crasher", "--after", "1000000"]'
 ONE = f"[services.one]\ncommand = {LONG}\n"
 TWO = ONE + f"[services.two]\ncommand = {LONG}\n"
 
-STARTS = {"GET": b"GET /v1/daemon HTTP/1.1\r\nHost: x\r\n", "POST": b"POST /v1/services/one/actions HTTP/1.1\r\nHost: x\r\n"}
+STARTS = {"GET": b"GET /v1/daemon HTTP/1.1\r\nHost: x\r\n",
+          "POST": b"POST /v1/services/one/actions HTTP/1.1\r\nHost: x\r\n"}
 NOISE = random.Random(7)
 
 
@@ -146,7 +147,8 @@ def test_wrong_usage_exits_2_and_help_0(nest):
 
 def test_without_a_daemon_ctl_exits_4_and_names_the_sockets_it_tried(nest):
     path = str(nest.tmp / "nobody.sock")
-    done = subprocess.run([PLIMSOLLCTL, "--socket", path, "status"], capture_output=True, text=True, check=False, timeout=30 * SLOW)
+    done = subprocess.run([PLIMSOLLCTL, "--socket", path, "status"], capture_output=True, text=True, check=False,
+                          timeout=30 * SLOW)
     assert done.returncode == 4 and path in done.stderr and "--socket" in done.stderr and done.stdout == ""
     done = subprocess.run([PLIMSOLLCTL, "ping"], capture_output=True, text=True, check=False, timeout=30 * SLOW,
                           env=clean_environment({"PLIMSOLL_SOCKET": path}))
@@ -174,7 +176,8 @@ def test_a_user_outside_every_group_is_refused(nest):
     request = b"GET /v1/services HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     done = subprocess.run([*as_nobody(), "/usr/bin/python3", "-c",
                            "import socket,sys;s=socket.socket(socket.AF_UNIX);s.connect(sys.argv[1]);s.sendall(bytes.fromhex(sys.argv[2]));"
-                           "print(s.recv(999).decode())", daemon.socket_path, request.hex()], capture_output=True, text=True, check=True)
+                           "print(s.recv(999).decode())", daemon.socket_path, request.hex()], capture_output=True,
+                           text=True, check=True)
     assert done.stdout.startswith("HTTP/1.1 403 ")
 
 
@@ -218,7 +221,8 @@ def test_the_socket_is_open_to_all_and_its_folder_holds_no_secret(nest):
     assert pathlib.Path(daemon.socket_path).stat().st_mode & 0o777 == 0o666
     code, body = daemon.http("GET", "/v1/daemon")
     assert code == 200 and body["schema"] == 1
-    everything = json.dumps([daemon.http("GET", path)[1] for path in ("/v1/services", "/v1/services/one", "/v1/events", "/v1/ledger")])
+    everything = json.dumps([daemon.http("GET", path)[1] for path in ("/v1/services", "/v1/services/one",
+                                                                      "/v1/events", "/v1/ledger")])
     assert "1000000" not in everything, "no argv in any answer"
 
 
@@ -233,7 +237,8 @@ def test_status_json_has_the_documented_shape(nest):
     assert status["daemon"]["pid"] == daemon.pid and status["daemon"]["mode"] == "act"
     assert status["daemon"]["config"] == str(daemon.config_path)
     [service] = status["services"]
-    assert {"name", "state", "pid", "run", "restarts", "uptime_seconds", "rss_bytes", "tree_rss_bytes", "last_exit", "engines"} <= set(service)
+    assert {"name", "state", "pid", "run", "restarts", "uptime_seconds", "rss_bytes", "tree_rss_bytes", "last_exit",
+            "engines"} <= set(service)
     assert service["last_exit"] is None and service["tree_rss_bytes"] > service["rss_bytes"] > 0
     [engine] = service["engines"]
     assert {"rule", "pid", "owner", "owner_pid", "state", "rss_bytes", "peak_rss_bytes", "age_seconds"} <= set(engine)
@@ -258,7 +263,8 @@ def test_status_and_tree_for_people_name_everything_and_exit_0_when_well(nest):
 def test_events_follow_what_happens_and_since_leaves_out_what_was_seen(nest):
     daemon = nest.daemon(TWO)
     daemon.wait_ready("two")
-    follower = nest.spawn([PLIMSOLLCTL, "--socket", daemon.socket_path, "--json", "events", "-f"], stdout=subprocess.PIPE, text=True)
+    follower = nest.spawn([PLIMSOLLCTL, "--socket", daemon.socket_path, "--json", "events", "-f"],
+                          stdout=subprocess.PIPE, text=True)
     os.set_blocking(follower.stdout.fileno(), False)
     heard = []
 
@@ -297,7 +303,8 @@ def test_hold_withholds_acts_and_says_so_until_released(nest):
     code, out, _ = daemon.ctl("status")
     assert code == 3 and "hold" in out.lower() or "held" in out.lower(), "held is not well"
     os.kill(worker.pid, signal.SIGKILL)
-    daemon.wait(lambda: [e for e in daemon.events() if e.get("would") and e.get("pid") == engine], what="what it would do")
+    daemon.wait(lambda: [e for e in daemon.events() if e.get("would") and e.get("pid") == engine],
+                what="what it would do")
     assert alive(engine) and daemon.engines("app")[0]["state"] == "orphan"
     assert daemon.ctl("release")[0] == 0
     wait_until(lambda: not alive(engine), what="the orphan's end after the release", report=daemon.report)

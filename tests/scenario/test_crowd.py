@@ -19,7 +19,8 @@ class Before:
 
     def still_holds(self, what):
         pid = self.daemon.pid
-        wait_until(lambda: descriptors(pid) == self.descriptors, 30, f"{self.descriptors} descriptors as before, not {descriptors(pid)}")
+        wait_until(lambda: descriptors(pid) == self.descriptors, 30,
+                   f"{self.descriptors} descriptors as before, not {descriptors(pid)}")
         began, used = time.monotonic(), cpu_seconds(pid)
         wait_until(lambda: time.monotonic() - began >= 10, 60 / SLOW, "ten seconds")
         share = (cpu_seconds(pid) - used) / (time.monotonic() - began)
@@ -33,7 +34,8 @@ class Before:
 
 def nothing_but(daemon, name, pid):
     daemon.wait(lambda: daemon.recorded(name) == {pid}, what="nothing but the main process being recorded", deadline=60)
-    wait_until(lambda: not [child for child in children_of(daemon.pid) if is_zombie(child)], what="no zombie below the daemon")
+    wait_until(lambda: not [child for child in children_of(daemon.pid) if is_zombie(child)],
+               what="no zombie below the daemon")
 
 
 def test_200_children_killed_in_a_loop_leave_nothing_behind(nest):
@@ -81,7 +83,8 @@ command = ["@programs/burst", "--count", "1000", "--life", "1500", "--abandon", 
 
 
 def test_fifty_worker_deaths_leave_as_many_engines_as_workers(nest):
-    daemon = app_daemon(nest, app_service(flags=["--workers", "2", "--replace", "1", "--engine", f"plain {ENGINE} -p PORT"]))
+    daemon = app_daemon(nest, app_service(flags=["--workers", "2", "--replace", "1", "--engine",
+                                                 f"plain {ENGINE} -p PORT"]))
     main = main_of(nest, daemon)
     daemon.wait_engines("app", 2)
     for i in range(50):
@@ -89,6 +92,8 @@ def test_fifty_worker_deaths_leave_as_many_engines_as_workers(nest):
         os.kill(victim, signal.SIGKILL)
         wait_until(lambda: victim not in children_of(main.pid) and len(workers_of(main)) == 2, what="a new worker")
         daemon.wait(lambda: victim not in daemon.recorded("app"), what="its death being seen")
-    daemon.wait(lambda: len(daemon.recorded("app")) == 5 and len(daemon.wait_engines("app", 2)) == 2, what="two workers, two engines")
-    wait_until(lambda: len(nest.left()) == 5, what="nothing else being left", report=lambda: str(nest.left()) + daemon.report())
+    daemon.wait(lambda: len(daemon.recorded("app")) == 5 and len(daemon.wait_engines("app", 2)) == 2,
+                what="two workers, two engines")
+    wait_until(lambda: len(nest.left()) == 5, what="nothing else being left",
+               report=lambda: str(nest.left()) + daemon.report())
     assert {engine["owner_pid"] for engine in daemon.engines("app")} == {worker.pid for worker in workers_of(main)}

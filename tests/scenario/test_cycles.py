@@ -67,7 +67,8 @@ def test_a_cycle_is_withheld_while_held(nest):
     daemon = app_daemon(nest, config('do = "restart"\nevery = "2s"'))
     assert daemon.ctl("hold")[0] == 0
     run = daemon.service("app")["run"]
-    daemon.wait(lambda: [e for e in daemon.events() if e["kind"] == "cycle" and e.get("would")], what="what it would do")
+    daemon.wait(lambda: [e for e in daemon.events() if e["kind"] == "cycle" and e.get("would")],
+                what="what it would do")
     assert daemon.service("app")["run"] == run
 
 

@@ -16,7 +16,8 @@ RATES = {10: 248, 100: 220, 1000: 0}
 
 
 def leaking_service(rate, start):
-    words = ["@programs/leaker", "--rate", str(rate), "--start", str(start), "--line", "256", "--record", f"@tmp/{rate}/"]
+    words = ["@programs/leaker", "--rate", str(rate), "--start", str(start), "--line", "256", "--record",
+             f"@tmp/{rate}/"]
     return f"""
 [services.leak{rate}]
 command = [{", ".join(f'"{word}"' for word in words)}]
@@ -36,12 +37,14 @@ def test_growing_processes_are_killed_within_the_promised_overshoot(nest):
     for rate in RATES:
         (nest.tmp / str(rate)).mkdir()
     daemon = nest.daemon("".join(leaking_service(rate, start) for rate, start in RATES.items()))
-    promised = {rate: daemon.wait(lambda: daemon.service(f"leak{rate}")["overshoot_bytes"], what="a promise") for rate in RATES}
+    promised = {rate: daemon.wait(lambda: daemon.service(f"leak{rate}")["overshoot_bytes"], what="a promise")
+                for rate in RATES}
     killed = {rate: [] for rate in RATES}
 
     def enough():
         for rate in RATES:
-            killed[rate] = [e for e in daemon.events() if e["kind"] == "limit_crossed" and e["service"] == f"leak{rate}"]
+            killed[rate] = [e for e in daemon.events() if e["kind"] == "limit_crossed"
+                            and e["service"] == f"leak{rate}"]
         return all(len(events) > ROUNDS for events in killed.values())
     daemon.wait(enough, 240, f"{ROUNDS} crossings of each")
     for rate in RATES:
@@ -101,7 +104,8 @@ def test_past_the_slack_a_process_that_does_not_listen_is_killed_at_once(nest):
     daemon = app_daemon(nest, config)
     (nest.tmp / "query-engine-leaker").symlink_to(os.path.join(os.path.dirname(ENGINE), "leaker"))
     record = nest.tmp / "record"
-    pid = main_of(nest, daemon).engine("plain", nest.tmp / "query-engine-leaker", "--ignore", "TERM", "--rate", 40, "--line", 100,
+    pid = main_of(nest, daemon).engine("plain", nest.tmp / "query-engine-leaker", "--ignore", "TERM", "--rate", 40,
+                                       "--line", 100,
                                        "--record", record)
     wait_until(lambda: not alive(pid), 60, "its end long before its grace", daemon.report)
     assert read_record(record).rss >= 100 * MIB
@@ -135,5 +139,6 @@ on_hard = ["kill"]
 """)
     daemon.wait_event("budget", service="leaker")
     daemon.wait(lambda: daemon.service("leaker")["run"] >= 5, what="further runs")
-    kills = [e for e in daemon.events() if e["kind"] == "rung" and e.get("rung") == "kill" and e.get("outcome") == "worked"]
+    kills = [e for e in daemon.events() if e["kind"] == "rung" and e.get("rung") == "kill"
+             and e.get("outcome") == "worked"]
     assert len(kills) <= 2, kills

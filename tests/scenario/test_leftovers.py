@@ -21,7 +21,8 @@ def test_hold_names_what_is_left_and_does_not_start_beside_it(nest):
     daemon.kill()
     assert all(alive(pid) for pid in left), "nothing that it supervises dies because the daemon died"
     daemon.start()
-    event = daemon.wait(lambda: next(e for e in daemon.events() if str(left[0]) in e["why"]), what="an event that names them")
+    event = daemon.wait(lambda: next(e for e in daemon.events() if str(left[0]) in e["why"]),
+                        what="an event that names them")
     assert event["service"] == "app"
     service = daemon.service("app")
     assert service["pid"] is None and service["state"] != "ready" and service["run"] == 0
@@ -99,7 +100,8 @@ def test_a_child_never_sees_epipe_and_writes_on_when_the_next_daemon_drains_its_
     assert read_record(record).line == 0, f"errno {read_record(record).line}"
     full = read_record(record).rss
     daemon.start()
-    wait_until(lambda: read_record(record).rss > full + 50, what="lines written after the next daemon drained it", report=daemon.report)
+    wait_until(lambda: read_record(record).rss > full + 50, what="lines written after the next daemon drained it",
+               report=daemon.report)
     assert read_record(record).line == 0
     assert len(nest.sweep()) == 1
 

@@ -19,7 +19,8 @@ SOURCES = pytest.mark.parametrize("args", [[], ["--without", "exit_info"]], ids=
 
 
 def config(engine=f"plain {ENGINE} -p PORT", flags=(), heal="2s", rungs='["reconnect", "restart"]', more=""):
-    return app_service(flags=[*ONE, "--engine", engine, *flags], hooks=HOOK, more=f'heal = "{heal}"\ncool_down = "200ms"',
+    return app_service(flags=[*ONE, "--engine", engine, *flags], hooks=HOOK,
+                       more=f'heal = "{heal}"\ncool_down = "200ms"',
                        engine=f'reconnect = "hook:reconnect"\non_lost = {rungs}\nexpect = {{ within = "20s" }}\n{more}')
 
 
@@ -39,7 +40,8 @@ def test_an_engine_that_its_app_heals_itself_is_lost_but_no_business_of_ours(nes
     lost = daemon.wait_event("engine_lost", pid=engine)
     assert lost["exit"]["kind"] == "signaled" and lost["exit"]["signal"] == 9
     assert daemon.ctl("status")[0] == 3, "not well while it is lost"
-    successor = daemon.wait(lambda: (e := daemon.wait_engines("app", 1)) and e[0]["pid"] != engine and e[0], what="the successor")
+    successor = daemon.wait(lambda: (e := daemon.wait_engines("app", 1)) and e[0]["pid"] != engine and e[0],
+                            what="the successor")
     assert successor["owner_pid"] == worker.pid
     daemon.wait(lambda: daemon.status()["daemon"]["well"], what="being well again")
     assert not acts(daemon) and daemon.service("app")["budget_spent"] == 0
@@ -52,7 +54,8 @@ def test_an_engine_that_nobody_heals_is_ours_after_heal(nest):
     lost = daemon.wait_event("engine_lost", pid=engine)
     assert not daemon.status()["daemon"]["well"] and daemon.ctl("status")[0] == 3
     entry = daemon.wait(lambda: [e for e in daemon.ledger("app") if e["end"]], what="the end of the ladder")[0]
-    assert (entry["cause"], entry["pid"], entry["end"], entry["owner_pid"]) == ("lost", engine, "worked", worker.pid), entry
+    assert (entry["cause"], entry["pid"], entry["end"], entry["owner_pid"]) == ("lost", engine, "worked",
+                                                                                worker.pid), entry
     assert len(entry["rungs"]) == 1
     assert daemon.wait_engines("app", 1)[0]["owner_pid"] == worker.pid
     begun = daemon.find_event("rung", lost["id"])
@@ -110,7 +113,8 @@ def test_a_disconnect_on_purpose_is_an_event_and_needs_no_remedy(nest, how, args
 
 
 def test_an_app_that_connects_lazily_is_well_without_an_engine(nest):
-    daemon = app_daemon(nest, config(heal="300ms", more="").replace('within = "20s"', 'within = "20s", successor = false'))
+    daemon = app_daemon(nest, config(heal="300ms", more="").replace('within = "20s"',
+                                                                    'within = "20s", successor = false'))
     worker, engine = only(workers_with_engines(nest, daemon, 1))
     os.kill(engine, signal.SIGKILL)
     lost = daemon.wait_event("engine_lost", pid=engine)

@@ -29,7 +29,8 @@ class NotifySocket:
         return [line for message in self.said for line in message.splitlines()]
 
     def hears(self, line, times=1):
-        wait_until(lambda: self.lines().count(line) >= times, what=f"{line} ({times} times)", report=lambda: str(self.said))
+        wait_until(lambda: self.lines().count(line) >= times, what=f"{line} ({times} times)",
+                   report=lambda: str(self.said))
 
 
 @pytest.fixture(params=["path", "abstract"])

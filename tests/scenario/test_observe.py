@@ -43,7 +43,8 @@ def decided(daemon, subjects):
     first = {}
     for event in daemon.events():
         if event.get("pid") in subjects and event["kind"] in ("limit_crossed", "engine_orphaned", "rung"):
-            first.setdefault((subjects[event["pid"]], event["kind"]), (event["service"], event.get("rule"), event.get("rung")))
+            first.setdefault((subjects[event["pid"]], event["kind"]), (event["service"], event.get("rule"),
+                                                                       event.get("rung")))
     return first
 
 
@@ -55,7 +56,8 @@ def test_observe_decides_the_same_as_act_and_touches_nobody(nest):
     assert acting.stop() == 0
 
     trace = nest.tmp / "trace"
-    prefix = ["strace", "-o", str(trace), "-e", "trace=kill,tkill,tgkill,pidfd_send_signal,rt_sigqueueinfo,rt_tgsigqueueinfo"]
+    prefix = ["strace", "-o", str(trace), "-e",
+              "trace=kill,tkill,tgkill,pidfd_send_signal,rt_sigqueueinfo,rt_tgsigqueueinfo"]
     no_leak_check = {"ASAN_OPTIONS": "detect_leaks=0"}  # of a sanitizer build: it cannot run under ptrace
     watching = app_daemon(nest, config("observe"), prefix=prefix, environment=no_leak_check)
     subjects = play(nest, watching)
@@ -110,5 +112,6 @@ def test_what_a_dead_main_process_left_is_ended_in_both_modes(nest, mode):
     pairs = workers_with_engines(nest, daemon, 3)
     service = daemon.service("app")
     os.kill(service["pid"], signal.SIGKILL)
-    daemon.wait(lambda: daemon.service("app")["run"] > service["run"] and daemon.service("app")["pid"], what="the next run")
+    daemon.wait(lambda: daemon.service("app")["run"] > service["run"] and daemon.service("app")["pid"],
+                what="the next run")
     assert not any(alive(pid) for pid in pairs.values())

@@ -110,7 +110,8 @@ def run_one_after_the_other(trials, workers, census, watchers, bystanders):
 def about(daemon, trials):
     """The log's lines about some engines."""
     pids = [str(trial.engine) for trial in trials]
-    return "\n".join([str(trials), *(line for line in daemon.log_text().splitlines() if any(pid in line for pid in pids))])
+    return "\n".join([str(trials), *(line for line in daemon.log_text().splitlines()
+                                     if any(pid in line for pid in pids))])
 
 
 def workers_of_age(nest, daemon, census, count):
@@ -145,7 +146,8 @@ def test_200_orphans_of_killed_workers_are_found_and_ended_and_no_bystander_is_t
     workers = workers_of_age(nest, daemon, census, TRIALS // len(APPS))
     shares = {name: trials[i::len(APPS)] for i, name in enumerate(APPS)}
     with concurrent.futures.ThreadPoolExecutor(TRIALS) as watchers, concurrent.futures.ThreadPoolExecutor(len(APPS)) as pool:
-        jobs = [pool.submit(run_one_after_the_other, shares[name], workers[name], census, watchers, bystanders) for name in APPS]
+        jobs = [pool.submit(run_one_after_the_other, shares[name], workers[name], census, watchers, bystanders)
+                for name in APPS]
         for job in jobs:
             job.result()
     missed = [trial for trial in trials if trial.seconds() is None]
@@ -186,7 +188,8 @@ def test_a_daemonised_engine_belongs_to_the_service_and_outlives_its_worker_but_
     os.kill(worker.pid, signal.SIGKILL)
     daemon.wait(lambda: worker.pid not in daemon.recorded("app"), what="the worker's end being seen")
     shown = daemon.wait(lambda: daemon.engines("app"), what="the engine being listed")
-    assert [(one["pid"], one["owner"], one["owner_pid"], one["state"]) for one in shown] == [(engine, "service", None, "live")]
+    assert [(one["pid"], one["owner"], one["owner_pid"], one["state"])
+            for one in shown] == [(engine, "service", None, "live")]
     assert daemon.find_event("engine_orphaned", mark) is None
     first_run = daemon.service("app")["run"]
     os.kill(main.pid, signal.SIGKILL)
@@ -219,7 +222,8 @@ def test_an_engine_with_a_connection_from_another_worker_is_left_and_owned_by_th
     user.tell(f"connect {engine_port(engine)}")
     mark = daemon.mark()
     os.kill(owner.pid, signal.SIGKILL)
-    shown = daemon.wait(lambda: (e := daemon.engines("app")) and e[0]["owner"] == "service" and e, what="owner: service")
+    shown = daemon.wait(lambda: (e := daemon.engines("app")) and e[0]["owner"] == "service" and e,
+                        what="owner: service")
     assert (shown[0]["pid"], shown[0]["owner_pid"], shown[0]["state"]) == (engine, None, "live")
     assert alive(engine) and start_ticks(engine)
     assert not [entry for entry in daemon.ledger() if entry["rungs"]], "nothing was signalled"
@@ -304,7 +308,8 @@ def test_an_orphan_that_ignores_its_stop_signal_is_killed_after_its_grace(nest):
     daemon.wait_engines("app", 1)
     os.kill(worker.pid, signal.SIGKILL)
     wait_until(lambda: not alive(engine), what="the orphan's end", report=daemon.report)
-    entry = daemon.wait(lambda: [e for e in daemon.ledger("app") if e["end"] and e["pid"] == engine], what="the ledger's entry")[0]
+    entry = daemon.wait(lambda: [e for e in daemon.ledger("app") if e["end"] and e["pid"] == engine],
+                        what="the ledger's entry")[0]
     assert (entry["cause"], entry["end"]) == ("orphan", "worked")
 
 
@@ -325,7 +330,8 @@ def test_an_orphan_below_a_subreaper_of_the_app_is_left_to_it_for_a_while(nest):
 def test_a_young_orphan_of_a_worker_that_left_with_0_is_ended_too(nest):
     daemon = app_daemon(nest, app_service())
     worker = main_of(nest, daemon).fork()
-    daemon.wait(lambda: [p for p in daemon.tree("app") if p["pid"] == worker.pid and p["age_seconds"] > SETTLE * 1.2], what="a worker of some age")
+    daemon.wait(lambda: [p for p in daemon.tree("app") if p["pid"] == worker.pid and p["age_seconds"] > SETTLE * 1.2],
+                what="a worker of some age")
     engine = worker.engine("plain", ENGINE, "-p", "PORT")
     worker.tell("exit 0")
     wait_until(lambda: not alive(engine), what="the orphan's end", report=daemon.report)

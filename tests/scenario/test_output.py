@@ -44,8 +44,10 @@ def test_a_line_longer_than_a_pipe_arrives_whole(nest):
 def test_the_services_fds_can_be_opened_again_and_stdin_is_dev_null(nest):
     script = "readlink /proc/self/fd/0; echo again > /dev/stdout; echo talk > /dev/stderr; ls /proc/self/fd | tr '\\\\n' ' '"
     daemon = nest.daemon(f'[services.one]\ncommand = ["sh", "-c", "{script}"]\n')
-    wait_until(lambda: "again" in daemon.out_text() and "talk" in daemon.log_text(), what="its lines", report=daemon.report)
-    lines = wait_until(lambda: len(found := daemon.out_text().splitlines()) >= 3 and found, what="three lines", report=daemon.report)
+    wait_until(lambda: "again" in daemon.out_text() and "talk" in daemon.log_text(), what="its lines",
+               report=daemon.report)
+    lines = wait_until(lambda: len(found := daemon.out_text().splitlines()) >= 3 and found, what="three lines",
+                       report=daemon.report)
     assert lines[0] == "/dev/null"
     assert set(lines[2].split()) == {"0", "1", "2", "3"}, "only its own descriptors, and that of ls"
 

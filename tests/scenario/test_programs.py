@@ -79,7 +79,8 @@ def test_a_worker_heals_reaps_replaces_and_leaves_as_it_is_told(nest):
     wait_until(lambda: is_zombie(engine), what="a zombie")
     orphan = children_of(second.pid)[0]
     os.kill(second.pid, signal.SIGKILL)
-    wait_until(lambda: len(found := workers_of(app)) == 2 and second.pid not in [w.pid for w in found] and found, what="a new worker")
+    wait_until(lambda: len(found := workers_of(app)) == 2 and second.pid not in [w.pid for w in found] and found,
+               what="a new worker")
     assert alive(orphan)
     os.kill(app.pid, signal.SIGTERM)
     wait_until(lambda: not alive(app.pid), what="a polite end")
@@ -93,7 +94,8 @@ def test_an_engine_keeps_what_it_is_asked_to_leak_and_ends_as_it_is_told(nest):
     leak(engine, 30)
     assert rss_bytes(engine) > before + (29 << 20)
     alone = nest.spawn([ENGINE, "--on-term", "143", "--on-int", "0"])
-    wait_until(lambda: int(open(f"/proc/{alone.pid}/status").read().split("SigCgt:")[1].split()[0], 16) & 1 << 14, what="its handlers")
+    wait_until(lambda: int(open(f"/proc/{alone.pid}/status").read().split("SigCgt:")[1].split()[0], 16) & 1 << 14,
+               what="its handlers")
     alone.send_signal(signal.SIGTERM)
     assert alone.wait(30) == 143
     assert subprocess.run([ENGINE, "--version"], check=True, capture_output=True).stdout.startswith(b"query-engine")

@@ -30,7 +30,8 @@ backoff = { first = "200ms", factor = 2.0, max = "800ms" }
     assert service["restarts"] >= 4
     assert (service["last_exit"]["kind"], service["last_exit"]["code"]) == ("exited", 3)
     assert daemon.ctl("status")[0] == 3
-    starts = wait_until(lambda: len(lines := (nest.tmp / "starts").read_text().split()) >= 5 and lines, what="five starts")
+    starts = wait_until(lambda: len(lines := (nest.tmp / "starts").read_text().split()) >= 5 and lines,
+                        what="five starts")
     gaps = [(int(b) - int(a)) / 1e9 for a, b in zip(starts, starts[1:])]
     for gap, least in zip(gaps, (0.2, 0.4, 0.8, 0.8)):
         assert gap >= least, gaps
@@ -81,7 +82,8 @@ backoff = {{ first = "10ms" }}
     if follows:
         daemon.wait(lambda: daemon.service("one")["run"] >= 3, what="three runs")
     else:
-        service = daemon.wait(lambda: (s := daemon.service("one"))["state"] in ("stopped", "failed") and s, what="its end")
+        service = daemon.wait(lambda: (s := daemon.service("one"))["state"] in ("stopped", "failed") and s,
+                              what="its end")
         assert service["run"] == 1
         assert daemon.ctl("status")[0] == 3, "nobody stopped it: not well"
 
@@ -100,7 +102,8 @@ give_up = { after = 3, within = "1m" }
     daemon.wait(lambda: daemon.service("crash")["run"] > service["run"], what="a new run")
 
 
-@pytest.mark.parametrize("more,code", [('restart = "never"', 5), ('restart = "on-failure"\ngive_up = { after = 2, within = "1m" }', 82)],
+@pytest.mark.parametrize("more,code", [('restart = "never"', 5),
+                                       ('restart = "on-failure"\ngive_up = { after = 2, within = "1m" }', 82)],
                          ids=["its own code", "gave up"])
 def test_the_end_of_an_essential_service_ends_the_daemon(nest, more, code):
     daemon = nest.daemon(f"""
@@ -156,7 +159,8 @@ requires = ["db"]
     web = daemon.wait_ready("web")
     db = daemon.service("db")
     os.kill(db["pid"], signal.SIGKILL)
-    daemon.wait(lambda: daemon.service("db")["run"] > db["run"] and daemon.service("db")["state"] == "ready", what="its next run")
+    daemon.wait(lambda: daemon.service("db")["run"] > db["run"] and daemon.service("db")["state"] == "ready",
+                what="its next run")
     assert daemon.service("web")["pid"] == web["pid"]
 
 

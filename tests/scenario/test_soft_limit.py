@@ -26,7 +26,8 @@ timeout = "{timeout}"
 """
 
 
-def config(hooks=SIGNAL_HOOK, flags=(), rungs='["reconnect", "worker", "restart"]', more="", reconnect="hook:reconnect"):
+def config(hooks=SIGNAL_HOOK, flags=(), rungs='["reconnect", "worker", "restart"]', more="",
+           reconnect="hook:reconnect"):
     return app_service(flags=[*TWO_WORKERS, *flags], hooks=hooks, more='cool_down = "200ms"\nheal = "20s"\n' + more,
                        engine=LINES + f'reconnect = "{reconnect}"\non_soft = {rungs}')
 
@@ -179,9 +180,11 @@ exec = ["@tmp/no-such-program"]
     (_, subject), _ = workers_with_engines(nest, daemon, 2).items()
     leak(subject, 80)
     entry = finished(daemon, subject)
-    assert tried(entry) == [("hook:bad", "failed"), ("hook:slow", "timed_out"), ("hook:absent", "failed"), ("end", "worked")]
+    assert tried(entry) == [("hook:bad", "failed"), ("hook:slow", "timed_out"), ("hook:absent", "failed"),
+                            ("end", "worked")]
     assert "9" in entry["rungs"][0]["why"]
-    wait_until(lambda: not [pid for pid in nest.left() if "600" in open(f"/proc/{pid}/cmdline").read()], what="no sleep left")
+    wait_until(lambda: not [pid for pid in nest.left() if "600" in open(f"/proc/{pid}/cmdline").read()],
+               what="no sleep left")
 
 
 def test_a_signal_that_its_target_does_not_catch_is_skipped(nest):
@@ -194,7 +197,8 @@ def test_a_signal_that_its_target_does_not_catch_is_skipped(nest):
 
 
 def test_a_reconnect_that_brings_no_smaller_engine_fails_and_the_ladder_climbs(nest):
-    flags = ["--workers", "1", "--replace", "1", "--reconnect", "SIGRTMIN+1", "--engine", f"plain {ENGINE} -p PORT --start 50"]
+    flags = ["--workers", "1", "--replace", "1", "--reconnect", "SIGRTMIN+1", "--engine",
+             f"plain {ENGINE} -p PORT --start 50"]
     daemon = app_daemon(nest, app_service(flags=flags, hooks=SIGNAL_HOOK, more='cool_down = "1m"\nheal = "3s"',
                                           engine='memory = { soft = "60MiB", for = "300ms", interval = "100ms" }\n'
                                                  'expect = { below = "40MiB", within = "2s" }\n'

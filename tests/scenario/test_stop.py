@@ -22,7 +22,8 @@ def stop(daemon, name):
 
 
 def test_an_app_that_listens_ends_its_engines_itself_and_no_sigkill_is_sent(nest):
-    daemon = app_daemon(nest, app_service(flags=["--workers", "2", "--engine", f"plain {ENGINE} -p PORT --on-term 99 --on-int 0"]))
+    daemon = app_daemon(nest, app_service(flags=["--workers", "2", "--engine",
+                                                 f"plain {ENGINE} -p PORT --on-term 99 --on-int 0"]))
     pairs = workers_with_engines(nest, daemon, 2)
     main = main_of(nest, daemon)
     mark = daemon.mark()

@@ -130,7 +130,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         url = urllib.parse.urlsplit(self.path)
         wanted = int(urllib.parse.parse_qs(url.query).get("rows", ["1"])[0])
-        body = {"rows": len(self.server.orders(wanted)), "worker": os.getpid(), "engine": self.server.engine.process.pid}
+        body = {"rows": len(self.server.orders(wanted)), "worker": os.getpid(),
+                "engine": self.server.engine.process.pid}
         text = json.dumps(body).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(text)))

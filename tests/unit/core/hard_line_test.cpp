@@ -4,7 +4,8 @@
 namespace plimsoll::core {
 namespace {
 
-// --- Hard lines ---------------------------------------------------------------------------------------------------------------
+// --- Hard lines
+// ---------------------------------------------------------------------------------------------------------------
 
 HISTORY(HardLine, PastItsSlackIsSigkillAtOnce) {
   const auto [worker, engine] = hard_ladder(h, {rung(RungKind::end)});
@@ -60,6 +61,22 @@ HISTORY(HardLine, OfAnotherEngineOfTheSlotGetsItsOwnFirstRungAtOnce) {
   EXPECT_EQ(h.signals_to(b), std::vector<int>{SIGTERM});
   EXPECT_EQ(h.world.services.at("app").acts.size(), 2u);
   EXPECT_EQ(h.ledger().size(), 2u) << "each act has its entry";
+}
+
+HISTORY(HardLine, OfANewEngineIsNoSuccessorsWhileTheOldOneLives) {
+  Service service = app();
+  service.hooks["flush"] = signal_hook("flush");
+  service.engines[0].on_soft = {hook_rung("flush"), rung(RungKind::reconnect)};
+  const auto [worker, engine] = soft_at_90s(h, service);
+  h.on_hook = [&](const CallHook& call) { h.answers(call.id, HookResult::done); };
+  h.at(92s);
+  const ProcessId replica = h.starts_engine(worker);
+  h.at(95s);
+  h.has(replica, 850);
+  h.at(97s);
+  EXPECT_EQ(h.signals_to(replica), std::vector<int>{SIGTERM});
+  EXPECT_EQ(h.hooks.size(), 1u) << "the ladder at work goes on verifying what it did for the old one";
+  EXPECT_TRUE(h.alive(engine));
 }
 
 HISTORY(HardLine, OfAnotherEngineIsNotEndedWhereTheLadderOnlyLogs) {

@@ -1,4 +1,5 @@
-// Whole histories of real applications: gunicorn, uvicorn, LiteLLM, prisma-client-py, the Node bridge. Each is named by what happens in it.
+// Whole histories of real applications: gunicorn, uvicorn, LiteLLM, prisma-client-py, the Node bridge. Each is named by
+// what happens in it.
 #include "tests/unit/core/history.hpp"
 
 namespace plimsoll::core {

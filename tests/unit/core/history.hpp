@@ -1,10 +1,11 @@
-// Histories: what happened, told as a story, and what the core made of it. A History is a World, a small kernel (kernel.hpp), and a clock
-// that only moves when the story says so. Effects are performed at once and what they lead to is fed back; between two instants of
-// the story the clock goes from deadline to deadline, and a census is taken every 250 ms, as the edge does (less often after minutes).
+// Histories: what happened, told as a story, and what the core made of it. A History is a World, a small kernel
+// (kernel.hpp), and a clock that only moves when the story says so. Effects are performed at once and what they lead to
+// is fed back; between two instants of the story the clock goes from deadline to deadline, and a census is taken every
+// 250 ms, as the edge does (less often after minutes).
 //
-// Each history is played twice: once by jumping only to next_deadline(world), once with idle ticks in between. Both must say the same
-// at the same instants, so a deadline that is missing, late or merely a hint is found in every test; and after each step the next
-// deadline must lie ahead, or the daemon would spin.
+// Each history is played twice (both_ways.hpp): by jumping only to next_deadline(world), and with idle ticks in
+// between. Both must say the same at the same instants, so a deadline that is missing, late or merely a hint is found
+// in every test; and after each step the next deadline must lie ahead, or the daemon would spin.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -59,7 +60,8 @@ class History {
   }
   void begin(Service service) { begin(plan_of_one(std::move(service))); }
 
-  // --- Time ------------------------------------------------------------------------------------------------------------
+  // --- Time
+  // ------------------------------------------------------------------------------------------------------------
 
   /// Lets time pass until `instant` after the start.
   void at(Duration instant) {
@@ -79,7 +81,10 @@ class History {
     }
   }
   void after(Duration duration) { at(std::chrono::duration_cast<Duration>(steady_ - start) + duration); }
-  [[nodiscard]] Now now() const { return {steady_, std::chrono::time_point_cast<std::chrono::milliseconds>(wall_start + (steady_ - start) + wall_shift)}; }
+  [[nodiscard]] Now now() const {
+    return {steady_,
+            std::chrono::time_point_cast<std::chrono::milliseconds>(wall_start + (steady_ - start) + wall_shift)};
+  }
   [[nodiscard]] Duration elapsed() const { return std::chrono::duration_cast<Duration>(steady_ - start); }
 
   void happens(Event event) {
@@ -87,10 +92,13 @@ class History {
     run_queue();
   }
 
-  // --- What processes do -----------------------------------------------------------------------------------------------------
+  // --- What processes do
+  // -----------------------------------------------------------------------------------------------------
 
   ProcessId main(const std::string& service = "app") const { return world.services.at(service).main; }
-  ProcessId forks(ProcessId parent, std::vector<std::string> argv) { return kernel.create(parent, std::move(argv), steady_).id; }
+  ProcessId forks(ProcessId parent, std::vector<std::string> argv) {
+    return kernel.create(parent, std::move(argv), steady_).id;
+  }
   /// Forked and seen.
   ProcessId starts(ProcessId parent, std::vector<std::string> argv) {
     const ProcessId child = forks(parent, std::move(argv));
@@ -99,7 +107,9 @@ class History {
   }
   ProcessId starts_worker(ProcessId parent) { return starts(parent, {"/usr/bin/python3", "-c", "worker"}); }
   ProcessId starts_engine(ProcessId owner) { return starts(owner, {"/srv/query-engine-debian", "-p", "4466"}); }
-  void execs(ProcessId id, std::vector<std::string> argv) { FakeKernel::set_program(*kernel.find(id), std::move(argv)); }
+  void execs(ProcessId id, std::vector<std::string> argv) {
+    FakeKernel::set_program(*kernel.find(id), std::move(argv));
+  }
   void dies(ProcessId id, Exit exit) {
     kernel.end(id, exit);
     run_queue();
@@ -120,11 +130,15 @@ class History {
   }
   /// What the next hooks come to; without it a hook is never answered.
   std::function<void(const CallHook&)> on_hook;
-  void answers(HookId hook, HookResult result, std::string detail = "HTTP 200") { happens(HookAnswered{hook, result, 0, std::move(detail)}); }
+  void answers(HookId hook, HookResult result, std::string detail = "HTTP 200") {
+    happens(HookAnswered{hook, result, 0, std::move(detail)});
+  }
 
-  // --- Operators -------------------------------------------------------------------------------------------------------------
+  // --- Operators
+  // -------------------------------------------------------------------------------------------------------------
 
-  CommandId asks(CommandAct act, const std::string& service = "app", const std::function<void(CommandGiven&)>& with = {}) {
+  CommandId asks(CommandAct act, const std::string& service = "app",
+                 const std::function<void(CommandGiven&)>& with = {}) {
     CommandGiven command;
     command.id = ++last_command_;
     command.act = act;
@@ -145,9 +159,12 @@ class History {
   void reloads(Plan plan) { happens(PlanReplaced{std::make_shared<const Plan>(std::move(plan)), "root"}); }
   void reloads(Service service) { reloads(plan_of_one(std::move(service))); }
 
-  // --- What came of it ---------------------------------------------------------------------------------------------------------
+  // --- What came of it
+  // ---------------------------------------------------------------------------------------------------------
 
-  [[nodiscard]] ServiceState state(const std::string& service = "app") const { return world.services.at(service).state; }
+  [[nodiscard]] ServiceState state(const std::string& service = "app") const {
+    return world.services.at(service).state;
+  }
   [[nodiscard]] RunNumber run(const std::string& service = "app") const { return world.services.at(service).run; }
   [[nodiscard]] bool alive(ProcessId id) { return kernel.alive(id); }
   [[nodiscard]] std::optional<EngineState> engine(ProcessId id) const {
@@ -166,27 +183,32 @@ class History {
     return sent;
   }
   [[nodiscard]] Duration signalled_at(ProcessId id, int signal) const {
-    const auto found = std::find_if(signals.begin(), signals.end(), [&](const Signalled& one) { return one.to == id && one.signal == signal; });
+    const auto found = std::find_if(signals.begin(), signals.end(),
+                                    [&](const Signalled& one) { return one.to == id && one.signal == signal; });
     return found == signals.end() ? Duration{-1} : found->at;
   }
   [[nodiscard]] std::vector<Said> of_kind(EventKind kind) const {
     std::vector<Said> found;
-    std::copy_if(said.begin(), said.end(), std::back_inserter(found), [&](const Said& one) { return one.entry.kind == kind; });
+    std::copy_if(said.begin(), said.end(), std::back_inserter(found),
+                 [&](const Said& one) { return one.entry.kind == kind; });
     return found;
   }
   [[nodiscard]] std::size_t count(EventKind kind) const { return of_kind(kind).size(); }
   [[nodiscard]] std::size_t count(EventKind kind, ProcessId id) const {
     const auto all = of_kind(kind);
-    return static_cast<std::size_t>(std::count_if(all.begin(), all.end(), [&](const Said& one) { return one.entry.pid == id.pid; }));
+    return static_cast<std::size_t>(
+        std::count_if(all.begin(), all.end(), [&](const Said& one) { return one.entry.pid == id.pid; }));
   }
   [[nodiscard]] bool says(const std::string& part) const {
-    return std::any_of(said.begin(), said.end(), [&](const Said& one) { return one.entry.why.find(part) != std::string::npos; });
+    return std::any_of(said.begin(), said.end(),
+                       [&](const Said& one) { return one.entry.why.find(part) != std::string::npos; });
   }
   /// "reconnect failed", "worker worked": the outcomes of rungs, in order.
   [[nodiscard]] std::vector<std::string> outcomes() const {
     std::vector<std::string> found;
     for (const Said& one : said) {
-      if (one.entry.kind == EventKind::rung && one.entry.outcome) found.push_back(one.entry.rung + " " + to_text(*one.entry.outcome));
+      if (one.entry.kind == EventKind::rung && one.entry.outcome)
+        found.push_back(one.entry.rung + " " + to_text(*one.entry.outcome));
     }
     return found;
   }
@@ -194,13 +216,18 @@ class History {
   [[nodiscard]] std::vector<std::string> ledger() const {
     std::vector<std::string> found;
     for (const Intervention& one : world.ledger) {
-      found.push_back(std::string{to_text(one.cause)} + " " + (one.would ? "would" : one.end ? to_text(*one.end) : "open"));
+      found.push_back(std::string{to_text(one.cause)} + " " +
+                      (one.would ? "would"
+                       : one.end ? to_text(*one.end)
+                                 : "open"));
     }
     return found;
   }
   [[nodiscard]] bool well() const { return not_well(world).empty(); }
   [[nodiscard]] std::string unwell() const { return well() ? std::string{} : not_well(world).front().why; }
-  [[nodiscard]] bool holds(const std::function<bool(const Effect&)>& is) const { return std::any_of(effects.begin(), effects.end(), is); }
+  [[nodiscard]] bool holds(const std::function<bool(const Effect&)>& is) const {
+    return std::any_of(effects.begin(), effects.end(), is);
+  }
 
   static constexpr Steady start{std::chrono::hours{24}};
   WallTime wall_start{std::chrono::sys_days{std::chrono::year{2025} / 6 / 2} + std::chrono::hours{12}};
@@ -219,8 +246,8 @@ class History {
   std::vector<LeftoversLookedFor::One> leftovers;
   std::function<void(ProcessId)> on_spawn;
   std::optional<int> quit;
-  Bytes statm_hides{};       ///< what a reading that is not exact does not see
-  Bytes statm_margin{};      ///< by which the stated bound is more than that
+  Bytes statm_hides{};   ///< what a reading that is not exact does not see
+  Bytes statm_margin{};  ///< by which the stated bound is more than that
   bool exact_readable = true;
   std::size_t exact_readings = 0;
   std::size_t keep = static_cast<std::size_t>(-1);  ///< of `said`, `signals` and `effects`
@@ -229,7 +256,8 @@ class History {
  private:
   Steady next_tick() const {
     if (idle_tick_ == 0ms) return never;
-    const Duration tick = elapsed() < 2min ? idle_tick_ : idle_tick_ * 101;  // hours of a story need not be ticked through
+    const Duration tick =
+        elapsed() < 2min ? idle_tick_ : idle_tick_ * 101;  // hours of a story need not be ticked through
     return steady_ + tick - (steady_ - start) % tick;
   }
 
@@ -318,14 +346,16 @@ class History {
     add(effects, Effect{look});
     EvidenceLookedAt seen{look.engine, std::nullopt, ports_known, ports_known ? "descriptors" : "nothing readable"};
     const auto found = connections.find(look.engine);
-    const bool counts = found != connections.end() && std::find(look.members.begin(), look.members.end(), found->second) != look.members.end();
+    const bool counts = found != connections.end() &&
+                        std::find(look.members.begin(), look.members.end(), found->second) != look.members.end();
     if (counts && alive(found->second)) seen.connected = found->second;
     queue_.push_back(seen);
   }
   void perform(const LookForLeftovers& look) { queue_.push_back(LeftoversLookedFor{look.service, leftovers}); }
   void perform(const SignalLeftover& send) {
     add(effects, Effect{send});
-    if (send.signal == SIGKILL || !leftovers_ignore) std::erase_if(leftovers, [&](const auto& one) { return one.id == send.to; });
+    if (send.signal == SIGKILL || !leftovers_ignore)
+      std::erase_if(leftovers, [&](const auto& one) { return one.id == send.to; });
   }
   void perform(const DescribeStuck& stuck) {
     add(effects, Effect{stuck});
@@ -356,33 +386,6 @@ class History {
   std::map<CommandId, Answer> answers_;
 };
 
-/// What was said, line by line, for the comparison of two plays of one history.
-inline std::vector<std::string> script(const History& history) {
-  std::vector<std::string> lines;
-  for (const Said& one : history.said) {
-    lines.push_back(std::to_string(one.at.count()) + " " + to_text(one.entry.kind) + " " + one.entry.rung + " " + one.entry.why);
-  }
-  for (const Signalled& one : history.signals) {
-    lines.push_back(std::to_string(one.at.count()) + " signal " + std::to_string(one.signal) + " to " + std::to_string(one.to.pid));
-  }
-  return lines;
-}
-
-inline void play_both_ways(const std::function<void(History&)>& story) {
-  History jumping;
-  story(jumping);
-  if (testing::Test::HasFailure()) {
-    for (const std::string& line : script(jumping)) std::cerr << "  " << line << "\n";
-    return;
-  }
-  History ticking{37ms};
-  story(ticking);
-  EXPECT_EQ(script(jumping), script(ticking)) << "idle ticks have changed the history: a deadline is missing or is not honest";
-}
-
-#define HISTORY(suite, name)                                \
-  static void suite##_##name(History& h);                   \
-  TEST(suite, name) { play_both_ways(suite##_##name); }     \
-  static void suite##_##name(History& h)
-
 }  // namespace plimsoll::core
+
+#include "tests/unit/core/both_ways.hpp"

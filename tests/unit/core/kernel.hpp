@@ -1,5 +1,6 @@
-// A small kernel for tests of the core: processes with parents, sessions and programs, that fork, move, end and are reaped as Linux does
-// it. It decides nothing; it only keeps what a census would see, and tells differences as daemon/run's census does.
+// A small kernel for tests of the core: processes with parents, sessions and programs, that fork, move, end and are
+// reaped as Linux does it. It decides nothing; it only keeps what a census would see, and tells differences as
+// daemon/run's census does.
 #pragma once
 
 #include <algorithm>
@@ -16,8 +17,12 @@
 
 namespace plimsoll::core {
 
-inline Exit exited(int code) { return {ExitKind::exited, code, 0, {}}; }
-inline Exit by_signal(int signal) { return {ExitKind::signaled, 0, signal, {}}; }
+inline Exit exited(int code) {
+  return {ExitKind::exited, code, 0, {}};
+}
+inline Exit by_signal(int signal) {
+  return {ExitKind::signaled, 0, signal, {}};
+}
 
 struct FakeProcess {
   ProcessId id;
@@ -33,7 +38,7 @@ struct FakeProcess {
   bool bystander = false;   ///< of no tree of ours: a signal to it breaks law 1
   bool unkillable = false;  ///< state D: signals wait
   bool kill_waits = false;
-  bool dead = false;        ///< a zombie until it is reaped
+  bool dead = false;  ///< a zombie until it is reaped
   std::optional<Exit> exit;
   std::function<void(int)> on_signal;  ///< in place of the default action; SIGKILL never comes here
 
@@ -46,9 +51,9 @@ struct FakeProcess {
 
 class FakeKernel {
  public:
-  bool exit_info = true;   ///< how a process ended that is not our child can be read
-  bool run_tag = true;     ///< PLIMSOLL_RUN can be read
-  bool complete = true;    ///< what the next looks say of our own children
+  bool exit_info = true;  ///< how a process ended that is not our child can be read
+  bool run_tag = true;    ///< PLIMSOLL_RUN can be read
+  bool complete = true;   ///< what the next looks say of our own children
   std::function<void(Event)> tell;
 
   FakeProcess& create(ProcessId parent, std::vector<std::string> argv, Steady now) {
@@ -73,7 +78,8 @@ class FakeKernel {
 
   static void set_program(FakeProcess& process, std::vector<std::string> argv) {
     const std::string& first = argv.front();
-    process.command = {first.substr(first.rfind('/') + 1).substr(0, 15), first.front() == '/' ? first : "/usr/bin/" + first, "/srv/app", argv};
+    process.command = {first.substr(first.rfind('/') + 1).substr(0, 15),
+                       first.front() == '/' ? first : "/usr/bin/" + first, "/srv/app", argv};
   }
 
   FakeProcess* find(ProcessId id) {
@@ -175,8 +181,9 @@ class FakeKernel {
 
   void sight(FakeProcess& process, Steady now, Looked& looked) {
     const bool fresh = !process.told && !process.own_child;
-    const bool changed = !process.told || process.told_parent != process.parent || process.told_session != process.session ||
-                         process.told_state != process.state || process.told_argv != process.command.argv;
+    const bool changed = !process.told || process.told_parent != process.parent ||
+                         process.told_session != process.session || process.told_state != process.state ||
+                         process.told_argv != process.command.argv;
     if (!changed) return;
     process.told = true;
     process.told_parent = process.parent;

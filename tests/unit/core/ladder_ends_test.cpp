@@ -4,7 +4,8 @@
 namespace plimsoll::core {
 namespace {
 
-// --- How ladders end ------------------------------------------------------------------------------------------------------------
+// --- How ladders end
+// ------------------------------------------------------------------------------------------------------------
 
 HISTORY(LadderEnds, SubsidedWhenTheLineIsNoLongerCrossed) {
   const auto [worker, engine] = soft_ladder(h, {wait_rung(20s), rung(RungKind::end)});
@@ -109,7 +110,8 @@ HISTORY(LadderEnds, NoBudgetForASoftLineMeansItWaits) {
   EXPECT_EQ(h.signals_to(next), std::vector<int>{SIGTERM}) << "an act is free again after an hour";
 }
 
-// --- Queueing, cool-down, budget ------------------------------------------------------------------------------------------------------
+// --- Queueing, cool-down, budget
+// ------------------------------------------------------------------------------------------------------
 
 HISTORY(Queue, OneSoftLadderAtATimeInAService) {
   Service service = app();
@@ -189,7 +191,8 @@ HISTORY(Budget, CountsEveryTriggerTogether) {
   EXPECT_EQ(h.world.services.at("app").acts.size(), 2u);
 }
 
-// --- Observe and hold -----------------------------------------------------------------------------------------------------------------
+// --- Observe and hold
+// -----------------------------------------------------------------------------------------------------------------
 
 HISTORY(Observe, SaysWhatItWouldDoAndDoesNothing) {
   Plan plan = plan_of_one(app());

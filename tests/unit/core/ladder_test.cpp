@@ -4,7 +4,8 @@
 namespace plimsoll::core {
 namespace {
 
-// --- Each rung ------------------------------------------------------------------------------------------------------------
+// --- Each rung
+// ------------------------------------------------------------------------------------------------------------
 
 HISTORY(Reconnect, HasWorkedWhenTheEngineIsGoneAndItsSuccessorIsBelow) {
   const auto [worker, engine] = soft_ladder(h, {rung(RungKind::reconnect)});

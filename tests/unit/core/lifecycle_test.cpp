@@ -10,9 +10,12 @@
 namespace plimsoll::core {
 namespace {
 
-SpawnFailed no_such_file() { return {"", 0, ENOENT, "exec", "No such file or directory"}; }
+SpawnFailed no_such_file() {
+  return {"", 0, ENOENT, "exec", "No such file or directory"};
+}
 
-// --- The state table of lifecycle.hpp -----------------------------------------------------------------------------------
+// --- The state table of lifecycle.hpp
+// -----------------------------------------------------------------------------------
 
 /// Brings the service into a state, by the way that leads there.
 void reach(History& h, ServiceState state) {
@@ -63,16 +66,18 @@ void apply(History& h, const std::string& event) {
   if (event == "stop") h.asks(CommandAct::stop);
   if (event == "restart") h.asks(CommandAct::restart);
   if (event == "main ends") h.killed(h.main());
-  if (event == "reload") h.reloads([] {
-    Service service = bare();
-    service.command = {"/usr/bin/gunicorn", "other:app"};
-    service.stop.grace = 1s;
-    return service;
-  }());
+  if (event == "reload")
+    h.reloads([] {
+      Service service = bare();
+      service.command = {"/usr/bin/gunicorn", "other:app"};
+      service.stop.grace = 1s;
+      return service;
+    }());
   if (event == "tree empties") {
     std::vector<ProcessId> all;
     for (const auto& [id, process] : h.kernel.all()) all.push_back(id);
-    for (const ProcessId& id : all) h.alive(id) && h.kernel.find(id)->unkillable ? h.stuck(id, false) : h.dies(id, by_signal(SIGKILL));
+    for (const ProcessId& id : all)
+      h.alive(id) && h.kernel.find(id)->unkillable ? h.stuck(id, false) : h.dies(id, by_signal(SIGKILL));
   }
   if (event == "leftovers end") h.leftovers.clear();
   h.after(500ms);
@@ -94,21 +99,26 @@ TEST_P(StateTable, HoldsForEveryEvent) {
 using S = ServiceState;
 INSTANTIATE_TEST_SUITE_P(
     Rows, StateTable,
-    testing::Values(
-        Transition{S::stopped, "start", S::ready}, Transition{S::stopped, "stop", S::stopped}, Transition{S::stopped, "restart", S::ready},
-        Transition{S::stopped, "reload", S::stopped}, Transition{S::stopped, "time passes", S::stopped},
-        Transition{S::starting, "start", S::starting}, Transition{S::starting, "stop", S::stopped}, Transition{S::starting, "restart", S::starting},
-        Transition{S::starting, "reload", S::starting}, Transition{S::starting, "leftovers end", S::ready}, Transition{S::starting, "time passes", S::starting},
-        Transition{S::ready, "start", S::ready}, Transition{S::ready, "stop", S::stopped}, Transition{S::ready, "restart", S::ready},
-        Transition{S::ready, "reload", S::ready}, Transition{S::ready, "main ends", S::backoff}, Transition{S::ready, "time passes", S::ready},
-        Transition{S::stopping, "start", S::stopping}, Transition{S::stopping, "stop", S::stopping}, Transition{S::stopping, "restart", S::stopping},
-        Transition{S::stopping, "reload", S::stopping}, Transition{S::stopping, "tree empties", S::stopped}, Transition{S::stopping, "time passes", S::stopped},
-        Transition{S::stuck, "start", S::stuck}, Transition{S::stuck, "stop", S::stuck}, Transition{S::stuck, "restart", S::stuck},
-        Transition{S::stuck, "reload", S::stuck}, Transition{S::stuck, "tree empties", S::stopped}, Transition{S::stuck, "time passes", S::stuck},
-        Transition{S::backoff, "start", S::ready}, Transition{S::backoff, "stop", S::stopped}, Transition{S::backoff, "restart", S::ready},
-        Transition{S::backoff, "reload", S::ready}, Transition{S::backoff, "time passes", S::ready},
-        Transition{S::failed, "start", S::ready}, Transition{S::failed, "stop", S::stopped}, Transition{S::failed, "restart", S::ready},
-        Transition{S::failed, "reload", S::ready}, Transition{S::failed, "time passes", S::failed}));
+    testing::Values(Transition{S::stopped, "start", S::ready}, Transition{S::stopped, "stop", S::stopped},
+                    Transition{S::stopped, "restart", S::ready}, Transition{S::stopped, "reload", S::stopped},
+                    Transition{S::stopped, "time passes", S::stopped}, Transition{S::starting, "start", S::starting},
+                    Transition{S::starting, "stop", S::stopped}, Transition{S::starting, "restart", S::starting},
+                    Transition{S::starting, "reload", S::starting}, Transition{S::starting, "leftovers end", S::ready},
+                    Transition{S::starting, "time passes", S::starting}, Transition{S::ready, "start", S::ready},
+                    Transition{S::ready, "stop", S::stopped}, Transition{S::ready, "restart", S::ready},
+                    Transition{S::ready, "reload", S::ready}, Transition{S::ready, "main ends", S::backoff},
+                    Transition{S::ready, "time passes", S::ready}, Transition{S::stopping, "start", S::stopping},
+                    Transition{S::stopping, "stop", S::stopping}, Transition{S::stopping, "restart", S::stopping},
+                    Transition{S::stopping, "reload", S::stopping}, Transition{S::stopping, "tree empties", S::stopped},
+                    Transition{S::stopping, "time passes", S::stopped}, Transition{S::stuck, "start", S::stuck},
+                    Transition{S::stuck, "stop", S::stuck}, Transition{S::stuck, "restart", S::stuck},
+                    Transition{S::stuck, "reload", S::stuck}, Transition{S::stuck, "tree empties", S::stopped},
+                    Transition{S::stuck, "time passes", S::stuck}, Transition{S::backoff, "start", S::ready},
+                    Transition{S::backoff, "stop", S::stopped}, Transition{S::backoff, "restart", S::ready},
+                    Transition{S::backoff, "reload", S::ready}, Transition{S::backoff, "time passes", S::ready},
+                    Transition{S::failed, "start", S::ready}, Transition{S::failed, "stop", S::stopped},
+                    Transition{S::failed, "restart", S::ready}, Transition{S::failed, "reload", S::ready},
+                    Transition{S::failed, "time passes", S::failed}));
 
 TEST(StateTable, OfTheHeaderNamesEveryState) {
   std::ifstream file(std::string{PLIMSOLL_SOURCE_DIR} + "/daemon/core/lifecycle.hpp");
@@ -116,12 +126,12 @@ TEST(StateTable, OfTheHeaderNamesEveryState) {
   text << file.rdbuf();
   for (const S state : {S::stopped, S::starting, S::ready, S::late, S::stopping, S::backoff, S::failed, S::stuck}) {
     const std::string row = state == S::late ? "(late: " : std::string{"//   "} + to_text(state) + " ";
-    EXPECT_NE(text.str().find(row), std::string::npos)
-        << to_text(state);
+    EXPECT_NE(text.str().find(row), std::string::npos) << to_text(state);
   }
 }
 
-// --- Restart policy × exit ------------------------------------------------------------------------------------------------
+// --- Restart policy × exit
+// ------------------------------------------------------------------------------------------------
 
 struct PolicyRow {
   RestartPolicy policy;
@@ -144,16 +154,21 @@ TEST_P(Policy, DecidesWhatFollowsAnExitNobodyAskedFor) {
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Rows, Policy,
-    testing::Values(PolicyRow{RestartPolicy::always, exited(0), S::backoff}, PolicyRow{RestartPolicy::always, exited(1), S::backoff},
-                    PolicyRow{RestartPolicy::always, by_signal(SIGKILL), S::backoff}, PolicyRow{RestartPolicy::on_failure, exited(0), S::stopped},
-                    PolicyRow{RestartPolicy::on_failure, exited(1), S::backoff}, PolicyRow{RestartPolicy::on_failure, by_signal(SIGTERM), S::backoff},
-                    PolicyRow{RestartPolicy::on_failure, Exit{ExitKind::oom_killed, 0, 9, {}}, S::backoff},
-                    PolicyRow{RestartPolicy::never, exited(0), S::stopped}, PolicyRow{RestartPolicy::never, exited(1), S::failed},
-                    PolicyRow{RestartPolicy::never, by_signal(SIGKILL), S::failed}));
+INSTANTIATE_TEST_SUITE_P(Rows, Policy,
+                         testing::Values(PolicyRow{RestartPolicy::always, exited(0), S::backoff},
+                                         PolicyRow{RestartPolicy::always, exited(1), S::backoff},
+                                         PolicyRow{RestartPolicy::always, by_signal(SIGKILL), S::backoff},
+                                         PolicyRow{RestartPolicy::on_failure, exited(0), S::stopped},
+                                         PolicyRow{RestartPolicy::on_failure, exited(1), S::backoff},
+                                         PolicyRow{RestartPolicy::on_failure, by_signal(SIGTERM), S::backoff},
+                                         PolicyRow{RestartPolicy::on_failure, Exit{ExitKind::oom_killed, 0, 9, {}},
+                                                   S::backoff},
+                                         PolicyRow{RestartPolicy::never, exited(0), S::stopped},
+                                         PolicyRow{RestartPolicy::never, exited(1), S::failed},
+                                         PolicyRow{RestartPolicy::never, by_signal(SIGKILL), S::failed}));
 
-// --- Backoff, give_up -------------------------------------------------------------------------------------------------------
+// --- Backoff, give_up
+// -------------------------------------------------------------------------------------------------------
 
 HISTORY(Backoff, DoublesUpToItsMaximum) {
   Service service = bare();
@@ -225,7 +240,8 @@ HISTORY(GiveUp, ForgetsRestartsThatAreLongAgo) {
   EXPECT_EQ(h.state(), ServiceState::ready);
 }
 
-// --- Essential, and the exit code ------------------------------------------------------------------------------------------------
+// --- Essential, and the exit code
+// ------------------------------------------------------------------------------------------------
 
 struct EssentialRow {
   Exit exit;
@@ -255,7 +271,8 @@ TEST_P(Essential, EndsTheDaemonWithItsCode) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Rows, Essential,
-                         testing::Values(EssentialRow{exited(0), {}, RestartPolicy::never, 0}, EssentialRow{exited(7), {}, RestartPolicy::never, 7},
+                         testing::Values(EssentialRow{exited(0), {}, RestartPolicy::never, 0},
+                                         EssentialRow{exited(7), {}, RestartPolicy::never, 7},
                                          EssentialRow{by_signal(SIGKILL), {}, RestartPolicy::never, 137},
                                          EssentialRow{exited(0), {}, RestartPolicy::on_failure, 0},
                                          EssentialRow{exited(3), GiveUp{1, 10min}, RestartPolicy::on_failure, 82}));
@@ -289,7 +306,9 @@ TEST_P(Entrypoint, EndsWithItsCommandsCode) {
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(Rows, Entrypoint, testing::Values(std::pair{exited(0), 0}, std::pair{exited(3), 3}, std::pair{by_signal(SIGSEGV), 139}));
+INSTANTIATE_TEST_SUITE_P(Rows, Entrypoint,
+                         testing::Values(std::pair{exited(0), 0}, std::pair{exited(3), 3},
+                                         std::pair{by_signal(SIGSEGV), 139}));
 
 HISTORY(Entrypoint, ThatCannotBeFoundEndsWith127) {
   Service service = bare();
@@ -312,7 +331,8 @@ HISTORY(Entrypoint, ForwardsSignalsToTheMainProcess) {
   EXPECT_EQ(h.signals_to(h.main()), std::vector<int>{SIGUSR1});
 }
 
-// --- Requires --------------------------------------------------------------------------------------------------------------------
+// --- Requires
+// --------------------------------------------------------------------------------------------------------------------
 
 Plan db_and_web() {
   Service web = bare("web");

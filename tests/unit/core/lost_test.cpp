@@ -4,7 +4,8 @@
 namespace plimsoll::core {
 namespace {
 
-// --- 6, 7 and 8: how it ended: disconnected or lost ---------------------------------------------------------------------------------
+// --- 6, 7 and 8: how it ended: disconnected or lost
+// ---------------------------------------------------------------------------------
 
 class HowItEnded : public testing::TestWithParam<std::pair<Exit, bool>> {};
 
@@ -20,12 +21,13 @@ TEST_P(HowItEnded, DecidesBetweenDisconnectedAndLost) {
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Exits, HowItEnded,
-    testing::Values(std::pair{exited(0), true}, std::pair{exited(130), true}, std::pair{exited(143), true}, std::pair{by_signal(SIGINT), true},
-                    std::pair{by_signal(SIGTERM), true}, std::pair{exited(1), false}, std::pair{exited(255), false},
-                    std::pair{by_signal(SIGKILL), false}, std::pair{by_signal(SIGSEGV), false},
-                    std::pair{Exit{ExitKind::oom_killed, 0, SIGKILL, {}}, false}));
+INSTANTIATE_TEST_SUITE_P(Exits, HowItEnded,
+                         testing::Values(std::pair{exited(0), true}, std::pair{exited(130), true},
+                                         std::pair{exited(143), true}, std::pair{by_signal(SIGINT), true},
+                                         std::pair{by_signal(SIGTERM), true}, std::pair{exited(1), false},
+                                         std::pair{exited(255), false}, std::pair{by_signal(SIGKILL), false},
+                                         std::pair{by_signal(SIGSEGV), false},
+                                         std::pair{Exit{ExitKind::oom_killed, 0, SIGKILL, {}}, false}));
 
 HISTORY(Disconnected, IsAnEngineReapedAtOnceWhoseEndNobodyCouldRead) {
   h.kernel.exit_info = false;
@@ -122,7 +124,8 @@ HISTORY(Lost, OfALazyAppIsAnEventAndNoLadder) {
   EXPECT_TRUE(h.well());
 }
 
-// --- 9 and 10: slot and successor -------------------------------------------------------------------------------------------------
+// --- 9 and 10: slot and successor
+// -------------------------------------------------------------------------------------------------
 
 HISTORY(Slot, EndsWithItsOwnerAndItsHealClockToo) {
   const auto [worker, engine] = old_worker_with_engine(h);

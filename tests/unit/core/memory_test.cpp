@@ -198,7 +198,9 @@ HISTORY(Memory, OverItsLineIsNotReadFiveHundredTimesASecondForNothing) {
   h.has(engine, 850);
   h.at(10s);
   std::size_t readings = 0;
-  h.after_step = [&](const Event& event, const Effects&) { readings += std::holds_alternative<MemorySampled>(event) ? 1 : 0; };
+  h.after_step = [&](const Event& event, const Effects&) {
+    readings += std::holds_alternative<MemorySampled>(event) ? 1 : 0;
+  };
   h.at(20s);
   EXPECT_LE(readings, 12u);
 }

@@ -4,7 +4,8 @@
 namespace plimsoll::core {
 namespace {
 
-// --- 4: orphan ---------------------------------------------------------------------------------------------------------------
+// --- 4: orphan
+// ---------------------------------------------------------------------------------------------------------------
 
 HISTORY(Orphan, OfAKilledWorkerIsAskedToEndAtOnce) {
   const auto [worker, engine] = old_worker_with_engine(h);
@@ -144,7 +145,8 @@ HISTORY(Orphan, OverItsHardLineIsNotGivenTime) {
   EXPECT_FALSE(h.alive(engine));
 }
 
-// --- 5: counter-evidence --------------------------------------------------------------------------------------------------------
+// --- 5: counter-evidence
+// --------------------------------------------------------------------------------------------------------
 
 HISTORY(Evidence, ThatAnotherWorkerIsConnectedLeavesTheEngineToTheService) {
   h.begin(app());

@@ -1,4 +1,5 @@
-// Plans of the histories: an app with workers and the engine rule of the design's example. Stories change what they are about.
+// Plans of the histories: an app with workers and the engine rule of the design's example. Stories change what they are
+// about.
 #pragma once
 
 #include <memory>
@@ -10,7 +11,9 @@
 
 namespace plimsoll::core {
 
-constexpr Bytes mib(std::uint64_t count) { return Bytes{count << 20}; }
+constexpr Bytes mib(std::uint64_t count) {
+  return Bytes{count << 20};
+}
 
 inline Rung rung(RungKind kind) {
   Rung made;

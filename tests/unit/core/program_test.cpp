@@ -6,7 +6,8 @@
 namespace plimsoll::core {
 namespace {
 
-CommandLine line(std::vector<std::string> argv, std::string exe = {}, std::string comm = {}, std::string cwd = "/srv/app") {
+CommandLine line(std::vector<std::string> argv, std::string exe = {}, std::string comm = {},
+                 std::string cwd = "/srv/app") {
   return {std::move(comm), std::move(exe), std::move(cwd), std::move(argv)};
 }
 
@@ -32,8 +33,11 @@ TEST(Glob, MatchesTheWholeText) {
 /// The plainest definition there is, to compare with.
 bool matches_by_definition(std::string_view glob, std::string_view text) {
   if (glob.empty()) return text.empty();
-  if (glob.front() == '*') return matches_by_definition(glob.substr(1), text) || (!text.empty() && matches_by_definition(glob, text.substr(1)));
-  return !text.empty() && (glob.front() == '?' || glob.front() == text.front()) && matches_by_definition(glob.substr(1), text.substr(1));
+  if (glob.front() == '*')
+    return matches_by_definition(glob.substr(1), text) ||
+           (!text.empty() && matches_by_definition(glob, text.substr(1)));
+  return !text.empty() && (glob.front() == '?' || glob.front() == text.front()) &&
+         matches_by_definition(glob.substr(1), text.substr(1));
 }
 
 TEST(Glob, IsAsItsDefinitionForAllShortGlobsAndTexts) {
@@ -47,32 +51,38 @@ TEST(Glob, IsAsItsDefinitionForAllShortGlobsAndTexts) {
     for (const char c : {'a', 'b'}) texts.push_back(texts[i] + c);
   }
   for (const std::string& glob : globs) {
-    for (const std::string& text : texts) ASSERT_EQ(glob_matches(glob, text), matches_by_definition(glob, text)) << glob << " " << text;
+    for (const std::string& text : texts)
+      ASSERT_EQ(glob_matches(glob, text), matches_by_definition(glob, text)) << glob << " " << text;
   }
 }
 
 TEST(Wrapper, IsKnownByCommByArgv0OrByItsScript) {
-  for (const char* name : {"sh", "bash", "dash", "ash", "busybox", "env", "npm", "npx", "pnpm", "yarn", "uv", "uvx", "poetry", "su", "sudo",
-                           "runuser", "setpriv", "gosu", "nohup", "tini", "dumb-init", "docker-init", "catatonit"}) {
+  for (const char* name : {"sh",      "bash", "dash",  "ash",  "busybox",   "env",         "npm",      "npx",
+                           "pnpm",    "yarn", "uv",    "uvx",  "poetry",    "su",          "sudo",     "runuser",
+                           "setpriv", "gosu", "nohup", "tini", "dumb-init", "docker-init", "catatonit"}) {
     EXPECT_TRUE(program_of(line({"whatever"}, "", name)).wrapper) << name;
     EXPECT_TRUE(program_of(line({std::string{"/usr/bin/"} + name, "x"})).wrapper) << name;
   }
   EXPECT_TRUE(program_of(line({"npm start"}, "/usr/bin/node", "npm start")).wrapper);
-  EXPECT_TRUE(program_of(line({"/usr/bin/node", "/usr/lib/node_modules/npm/bin/npm-cli.js", "start"}, "/usr/bin/node", "node")).wrapper);
+  EXPECT_TRUE(
+      program_of(line({"/usr/bin/node", "/usr/lib/node_modules/npm/bin/npm-cli.js", "start"}, "/usr/bin/node", "node"))
+          .wrapper);
   EXPECT_FALSE(program_of(line({"gunicorn: master [app]"}, "/usr/bin/python3.11", "gunicorn")).wrapper);
   EXPECT_FALSE(program_of(line({"/usr/bin/node", "server.js"}, "/usr/bin/node", "node")).wrapper);
   EXPECT_FALSE(program_of(line({"shell-server"}, "/usr/bin/shell-server", "shell-server")).wrapper);
 }
 
 TEST(Program, HasTheNamesOfItsExecutableOfArgv0AndOfItsScript) {
-  const Program program = program_of(line({"node", "dist/index.js", "--port", "1"}, "/usr/bin/node", "node", "/srv/bridge"));
+  const Program program =
+      program_of(line({"node", "dist/index.js", "--port", "1"}, "/usr/bin/node", "node", "/srv/bridge"));
   EXPECT_EQ(program.names, (std::vector<std::string>{"node", "index.js"}));
   EXPECT_EQ(program.paths, (std::vector<std::string>{"/usr/bin/node", "/srv/bridge/dist/index.js"}));
   EXPECT_EQ(program.script, "/srv/bridge/dist/index.js");
 }
 
 TEST(Program, TakesTheFirstArgumentThatIsNoOptionForTheScript) {
-  EXPECT_EQ(program_of(line({"node", "--max-old-space-size=100", "a.js", "b.js"}, "/usr/bin/node")).script, "/srv/app/a.js");
+  EXPECT_EQ(program_of(line({"node", "--max-old-space-size=100", "a.js", "b.js"}, "/usr/bin/node")).script,
+            "/srv/app/a.js");
   EXPECT_EQ(program_of(line({"python3.11", "-u", "./run.py"}, "/usr/bin/python3.11")).script, "/srv/app/run.py");
   EXPECT_EQ(program_of(line({"python3", "-c", "import x"}, "/usr/bin/python3")).script, "");
   EXPECT_EQ(program_of(line({"python3", "-m", "http.server"}, "/usr/bin/python3")).script, "");
@@ -119,7 +129,8 @@ TEST(Match, ComparesNamesUnlessTheGlobHasASlash) {
 TEST(Match, IsOnTheWholeNameAndNotOn15Characters) {
   EngineRule rule;
   rule.match = {"query-engine-de"};
-  EXPECT_FALSE(matches(rule, program_of(line({"/srv/query-engine-debian"}, "/srv/query-engine-debian", "query-engine-de"))));
+  EXPECT_FALSE(
+      matches(rule, program_of(line({"/srv/query-engine-debian"}, "/srv/query-engine-debian", "query-engine-de"))));
 }
 
 }  // namespace

@@ -1,10 +1,13 @@
-// Seeded random histories, and the laws that hold in all of them (docs/architecture.md, the laws). The driver knows what is true, since
-// it did it: who forked whom, who is a bystander, which engine's owner lives. The laws are checked against that after every step, and
-// against what was said and done, not against how the core decides.
+// Seeded random histories, and the laws that hold in all of them (docs/architecture.md, the laws). The driver knows
+// what is true, since it did it: who forked whom, who is a bystander, which engine's owner lives. The laws are checked
+// against that after every step, and against what was said and done, not against how the core decides.
 //
 //   PLIMSOLL_SEED=17 PLIMSOLL_STEPS=2000000 build/dev/bin/unit_core --gtest_filter='RandomDriver.*'
 //
-// runs other seeds for longer: steps of the core, seed after seed from the one that is named. A failure prints its seed and its last lines.
+// runs other seeds for longer: steps of the core, seed after seed from the one that is named. A failure prints its seed
+// and its last lines.
+//
+// Longer than other files: what the driver does and what it checks are read together.
 #include <cstdlib>
 #include <random>
 
@@ -27,7 +30,8 @@ Plan random_plan(std::mt19937_64& random) {
   if (one_in(4)) web.engines[0].expect.successor = false;
   if (one_in(4)) web.engines[0].owner = OwnerKind::service;
   if (one_in(3)) web.engines[0].on_hard = {rung(RungKind::kill), rung(RungKind::restart)};
-  if (one_in(3)) web.engines[0].on_soft = {wait_rung(3s), hook_rung("drain"), rung(RungKind::reconnect), rung(RungKind::end)};
+  if (one_in(3))
+    web.engines[0].on_soft = {wait_rung(3s), hook_rung("drain"), rung(RungKind::reconnect), rung(RungKind::end)};
   if (one_in(3)) web.engines[0].memory.for_ = 2s;
   if (one_in(3)) web.memory.hard = mib(3000);
   if (one_in(4)) web.memory.of = MemoryScope::tree;
@@ -71,11 +75,14 @@ class Driver {
   [[nodiscard]] const std::string& broken() const { return broken_; }
   [[nodiscard]] std::vector<std::string> last_lines() const {
     std::vector<std::string> lines = script(h_);
-    std::stable_sort(lines.begin(), lines.end(), [](const std::string& a, const std::string& b) { return std::stoll(a) < std::stoll(b); });
+    std::stable_sort(lines.begin(), lines.end(),
+                     [](const std::string& a, const std::string& b) { return std::stoll(a) < std::stoll(b); });
     if (lines.size() > 60) lines.erase(lines.begin(), lines.end() - 60);
     for (const Intervention& one : h_.world.ledger) {
-      std::string line = "ledger: " + std::to_string((one.began - History::start).count() / 1'000'000) + " " + one.service + " " + one.why + ":";
-      for (const RungTried& rung : one.rungs) line += " " + rung.rung + (rung.outcome ? std::string{" "} + to_text(*rung.outcome) : "") + ",";
+      std::string line = "ledger: " + std::to_string((one.began - History::start).count() / 1'000'000) + " " +
+                         one.service + " " + one.why + ":";
+      for (const RungTried& rung : one.rungs)
+        line += " " + rung.rung + (rung.outcome ? std::string{" "} + to_text(*rung.outcome) : "") + ",";
       lines.push_back(line + (one.would ? " would" : one.end ? std::string{" "} + to_text(*one.end) : " open"));
     }
     return lines;
@@ -97,7 +104,8 @@ class Driver {
     std::vector<ProcessId> found;
     for (const auto& [id, process] : h_.kernel.all()) {
       const auto truth = truth_.find(id);
-      if (!process.dead && truth != truth_.end() && truth->second.service == service && truth->second.engine == engines) found.push_back(id);
+      if (!process.dead && truth != truth_.end() && truth->second.service == service && truth->second.engine == engines)
+        found.push_back(id);
     }
     return found.empty() ? nobody : found[below(found.size())];
   }
@@ -148,7 +156,8 @@ class Driver {
     ProcessId id = some_process(service, one_in(2));
     if (one_in(12) && h_.world.services.contains(service)) id = h_.main(service);
     if (!h_.alive(id) || h_.kernel.find(id)->unkillable) return;
-    const Exit ends[] = {exited(0), exited(1), exited(130), by_signal(SIGKILL), by_signal(SIGTERM), {ExitKind::oom_killed, 0, SIGKILL, {}}};
+    const Exit ends[] = {exited(0),          exited(1),          exited(130),
+                         by_signal(SIGKILL), by_signal(SIGTERM), {ExitKind::oom_killed, 0, SIGKILL, {}}};
     h_.dies(id, ends[below(6)]);
   }
 
@@ -158,7 +167,8 @@ class Driver {
     const HookResult result = results[below(4)];
     if (result == HookResult::done && one_in(2)) {
       for (auto& [id, process] : h_.kernel.all()) {
-        const bool asked_for = call.placeholders.contains("engine_pid") && std::to_string(id.pid) == call.placeholders.at("engine_pid");
+        const bool asked_for =
+            call.placeholders.contains("engine_pid") && std::to_string(id.pid) == call.placeholders.at("engine_pid");
         if (!asked_for || process.dead || process.unkillable) continue;
         const ProcessId parent = process.parent;
         h_.kernel.end(id, by_signal(SIGINT));
@@ -173,8 +183,9 @@ class Driver {
   }
 
   void operate() {
-    const CommandAct acts[] = {CommandAct::start, CommandAct::stop, CommandAct::restart, CommandAct::reconnect, CommandAct::hook,
-                               CommandAct::hold, CommandAct::release, CommandAct::start, CommandAct::release};
+    const CommandAct acts[] = {CommandAct::start,     CommandAct::stop,  CommandAct::restart,
+                               CommandAct::reconnect, CommandAct::hook,  CommandAct::hold,
+                               CommandAct::release,   CommandAct::start, CommandAct::release};
     const CommandAct act = acts[below(9)];
     const CommandId id = h_.asks(act, one_in(6) ? "db" : "web", [&](CommandGiven& command) {
       command.hook = "drain";
@@ -273,15 +284,18 @@ class Driver {
     if (!h_.quit) broken_ = "law 4: the daemon does not end after its stop was asked for";
     for (const auto& [id, process] : h_.kernel.all()) {
       const Process* recorded = find_process(h_.world, id);
-      if (!process.dead && recorded != nullptr && !recorded->service.empty()) broken_ = "law 3: process " + std::to_string(id.pid) + " is left after the stop";
+      if (!process.dead && recorded != nullptr && !recorded->service.empty())
+        broken_ = "law 3: process " + std::to_string(id.pid) + " is left after the stop";
     }
   }
 
-  // --- The laws ------------------------------------------------------------------------------------------------------------------
+  // --- The laws
+  // ------------------------------------------------------------------------------------------------------------------
 
   void check(const Event& event, const Effects& effects) {
     ++steps_;
-    if (const auto* spawned = std::get_if<SpawnSucceeded>(&event)) truth_[spawned->main] = {spawned->service, nobody, false};
+    if (const auto* spawned = std::get_if<SpawnSucceeded>(&event))
+      truth_[spawned->main] = {spawned->service, nobody, false};
     if (!broken_.empty()) return;
     for (const Effect& effect : effects) {
       if (const auto* spawn = std::get_if<Spawn>(&effect)) check_one_run(*spawn);
@@ -296,7 +310,8 @@ class Driver {
     if (testing::Test::HasFailure()) broken_ = "see above";
   }
 
-  /// Law 1: only what was recorded as part of a tree of ours; an engine whose owner lives only for a reason that was said.
+  /// Law 1: only what was recorded as part of a tree of ours; an engine whose owner lives only for a reason that was
+  /// said.
   void check_signal(const SendSignal& send) {
     const Truth& truth = truth_[send.to];
     const std::string pid = std::to_string(send.to.pid);
@@ -308,7 +323,9 @@ class Driver {
     const bool said_why = std::any_of(h_.said.begin(), h_.said.end(), [&](const Said& one) {
       return one.entry.kind == EventKind::rung && !one.entry.would && one.entry.pid == send.to.pid;
     });
-    if (!said_why) broken_ = "law 1: engine " + pid + ", whose owner lives, gets signal " + std::to_string(send.signal) + " without a rung";
+    if (!said_why)
+      broken_ = "law 1: engine " + pid + ", whose owner lives, gets signal " + std::to_string(send.signal) +
+                " without a rung";
     for (const Intervention& one : h_.world.ledger) {
       if (one.cause == Cause::orphan && one.pid == send.to.pid && !one.would && one.ended == never) {
         broken_ = "law 1: engine " + pid + " is ended as an orphan, and its owner lives";
@@ -327,17 +344,21 @@ class Driver {
       if (recorded == nullptr && forced_) continue;
       // This spawn's own main process is there already.
       if (process.own_child && process.born == h_.now().steady) continue;
-      broken_ = "law 2: run " + std::to_string(spawn.run) + " of " + spawn.service + " is spawned while process " + std::to_string(id.pid) + " of it lives";
+      broken_ = "law 2: run " + std::to_string(spawn.run) + " of " + spawn.service + " is spawned while process " +
+                std::to_string(id.pid) + " of it lives";
     }
   }
 
   /// Law 3: nothing is left of a service that is stopped.
   void check_nothing_left() {
     for (const auto& [name, life] : h_.world.services) {
-      const bool stopped = life.state == ServiceState::stopped || life.state == ServiceState::failed || life.state == ServiceState::backoff;
+      const bool stopped = life.state == ServiceState::stopped || life.state == ServiceState::failed ||
+                           life.state == ServiceState::backoff;
       if (!stopped) continue;
       for (const auto& [id, process] : h_.world.processes) {
-        if (process.service == name && h_.alive(id)) broken_ = "law 3: " + name + " is " + to_text(life.state) + " and process " + std::to_string(id.pid) + " of it lives";
+        if (process.service == name && h_.alive(id))
+          broken_ = "law 3: " + name + " is " + to_text(life.state) + " and process " + std::to_string(id.pid) +
+                    " of it lives";
       }
     }
   }
@@ -347,14 +368,16 @@ class Driver {
     constexpr Duration longest = 1s + 15s + 2s + 5s;
     for (const auto& [id, process] : h_.world.processes) {
       const auto owner = h_.world.processes.find(owner_of(h_.world, process).worker);
-      const bool orphan = process.engine && h_.alive(id) && owner != h_.world.processes.end() && owner->second.death && !h_.kernel.find(id)->unkillable;
+      const bool orphan = process.engine && h_.alive(id) && owner != h_.world.processes.end() && owner->second.death &&
+                          !h_.kernel.find(id)->unkillable;
       if (!orphan) {
         orphan_since_.erase(id);
         continue;
       }
       const Duration since = orphan_since_.try_emplace(id, h_.elapsed()).first->second;
       if (h_.elapsed() - std::max(since, withheld_at_) > longest) {
-        broken_ = "law 3: orphan " + std::to_string(id.pid) + " lives since " + std::to_string((h_.elapsed() - since).count()) + " ms";
+        broken_ = "law 3: orphan " + std::to_string(id.pid) + " lives since " +
+                  std::to_string((h_.elapsed() - since).count()) + " ms";
       }
     }
   }
@@ -371,11 +394,13 @@ class Driver {
         if (open && (one.cause == Cause::soft || one.cause == Cause::lost || one.cause == Cause::cycle)) ++gentle;
         if (!ladder) continue;
         for (const RungTried& rung : one.rungs) {
-          const bool no_act = one.would || rung.outcome == Outcome::skipped || rung.rung == "log" || rung.rung.starts_with("wait");
+          const bool no_act =
+              one.would || rung.outcome == Outcome::skipped || rung.rung == "log" || rung.rung.starts_with("wait");
           if (!no_act && rung.began > std::max(h_.now().steady - life.plan->budget.per, out_of_plan_at_[name])) ++acts;
         }
       }
-      if (acts > life.plan->budget.acts) broken_ = "law 7: " + std::to_string(acts) + " acts within " + to_text(life.plan->budget.per) + " for " + name;
+      if (acts > life.plan->budget.acts)
+        broken_ = "law 7: " + std::to_string(acts) + " acts within " + to_text(life.plan->budget.per) + " for " + name;
       if (gentle > 1) broken_ = "law 7: " + std::to_string(gentle) + " soft ladders or cycles at a time for " + name;
     }
   }
@@ -384,7 +409,8 @@ class Driver {
   void check_commands() {
     for (auto it = asked_.begin(); it != asked_.end();) {
       const bool answered = h_.status(it->first) != 0;
-      if (!answered && h_.elapsed() - it->second > 15min) broken_ = "law 8: command " + std::to_string(it->first) + " has no answer";
+      if (!answered && h_.elapsed() - it->second > 15min)
+        broken_ = "law 8: command " + std::to_string(it->first) + " has no answer";
       it = answered ? asked_.erase(it) : std::next(it);
     }
   }

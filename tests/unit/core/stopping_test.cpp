@@ -1,5 +1,5 @@
-// Ending a run: generation by generation, engines last, SIGKILL in the end, and "stopped" only when nothing is left. Leftovers of an
-// earlier daemon, and the daemon's own end.
+// Ending a run: generation by generation, engines last, SIGKILL in the end, and "stopped" only when nothing is left.
+// Leftovers of an earlier daemon, and the daemon's own end.
 #include <cerrno>
 
 #include "tests/unit/core/history.hpp"
@@ -197,7 +197,8 @@ HISTORY(Stuck, IsLeftBehindByAForcedStart) {
   EXPECT_EQ(h.signals_to(engine), signals) << "nobody's from then on";
 }
 
-// --- The daemon's own end ------------------------------------------------------------------------------------------------------
+// --- The daemon's own end
+// ------------------------------------------------------------------------------------------------------
 
 HISTORY(Shutdown, StopsEverythingInOrderAndEndsWith0) {
   Service web = app();
@@ -259,7 +260,8 @@ HISTORY(Shutdown, EndsABackoffAndAStartThatWaits) {
   EXPECT_EQ(h.quit, 0);
 }
 
-// --- Leftovers of an earlier daemon ----------------------------------------------------------------------------------------------
+// --- Leftovers of an earlier daemon
+// ----------------------------------------------------------------------------------------------
 
 HISTORY(Leftovers, AreHeldAgainstTheStartUntilTheyAreGone) {
   h.leftovers = {{{77, 1}, "gunicorn", 4, 55}};

@@ -4,7 +4,8 @@
 namespace plimsoll::core {
 namespace {
 
-// --- 1: owner ------------------------------------------------------------------------------------------------------------
+// --- 1: owner
+// ------------------------------------------------------------------------------------------------------------
 
 HISTORY(Owner, IsTheWorkerThatForkedIt) {
   h.begin(app());
@@ -42,7 +43,8 @@ HISTORY(Owner, IsTheServiceWhereTheRuleSaysSo) {
   EXPECT_FALSE(h.alive(engine));
 }
 
-// --- 2: launcher -----------------------------------------------------------------------------------------------------------
+// --- 2: launcher
+// -----------------------------------------------------------------------------------------------------------
 
 HISTORY(Launcher, ThatEndsYoungWithZeroGivesTheEngineToTheService) {
   h.begin(app());
@@ -131,7 +133,8 @@ HISTORY(Launcher, WhoseExitIsReadOnlyLaterTakesTheVerdictBack) {
   EXPECT_EQ(h.ledger(), std::vector<std::string>{"orphan subsided"});
 }
 
-// --- 3: adopted ------------------------------------------------------------------------------------------------------------
+// --- 3: adopted
+// ------------------------------------------------------------------------------------------------------------
 
 HISTORY(Adopted, GoesToTheOneMemberThatDiedInItsSession) {
   h.begin(app());
@@ -251,7 +254,8 @@ HISTORY(Adopted, BelowAMemberThatAdoptsIsNotTakenForItsChild) {
   EXPECT_FALSE(h.alive(engine));
 }
 
-// --- Who is an engine -----------------------------------------------------------------------------------------------------------------
+// --- Who is an engine
+// -----------------------------------------------------------------------------------------------------------------
 
 HISTORY(Engine, IsListedWhenItIsOlderThanSettle) {
   h.begin(app());
