@@ -108,7 +108,7 @@ void hard_crossed_beside(Turn& turn, const Crossing& crossing, const SlotKey& ke
     if (past_slack) end_past_slack(turn, crossing);
     return;
   }
-  const Process* subject = find_process(turn.world, ladder.subject);
+  Process* subject = find_process(turn.world, ladder.subject);
   const bool subject_gone = subject == nullptr || !subject->alive();
   const bool successor =
       subject_gone && ladder.phase == Ladder::Phase::verifying && engine->first_seen >= ladder.rung_began;
@@ -117,6 +117,9 @@ void hard_crossed_beside(Turn& turn, const Crossing& crossing, const SlotKey& ke
   const std::string why = "its successor " + std::to_string(engine->id.pid) + " crossed the hard limit";
   rung_failed(turn, place, Outcome::failed, why);
   if (!slot.ladder) return;
+  // A lost one is not this ladder's any more; its app has time for it again.
+  const bool was_lost = subject != nullptr && subject->engine && subject->engine->state == EngineState::lost;
+  if (was_lost) subject->engine->heal_deadline = turn.now.steady + plan_of(turn.world, key.service)->heal;
   slot.ladder->subject = crossing.subject;
   slot.ladder->cause = Cause::hard;
   if (Intervention* ledger = find_intervention(turn.world, slot.ladder->intervention)) {

@@ -63,6 +63,27 @@ HISTORY(HardLine, OfAnotherEngineOfTheSlotGetsItsOwnFirstRungAtOnce) {
   EXPECT_EQ(h.ledger().size(), 2u) << "each act has its entry";
 }
 
+HISTORY(HardLine, OfALostEnginesSuccessorDoesNotForgetTheLostOne) {
+  Service service = app();
+  service.engines[0].on_lost = {rung(RungKind::reconnect), rung(RungKind::end)};
+  service.engines[0].expect.below = mib(100);
+  service.heal = 20s;
+  h.begin(service);
+  const ProcessId worker = h.starts_worker(h.main());
+  const ProcessId engine = h.starts_engine(worker);
+  h.on_hook = [&](const CallHook& call) { h.answers(call.id, HookResult::done); };
+  h.at(10s);
+  h.killed(engine);
+  h.at(31s);
+  ASSERT_EQ(h.hooks.size(), 1u);
+  const ProcessId next = h.starts_engine(worker);
+  h.has(next, 850);
+  h.at(33s);
+  EXPECT_FALSE(h.alive(next)) << "the rung after the one that failed";
+  h.at(400s);
+  EXPECT_GE(h.hooks.size(), 2u) << "after the cool-down: the lost one is still without a successor";
+}
+
 HISTORY(HardLine, OfANewEngineIsNoSuccessorsWhileTheOldOneLives) {
   Service service = app();
   service.hooks["flush"] = signal_hook("flush");
