@@ -15,10 +15,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-bool is_up(const ServiceLife& life) {
-  return life.state == ServiceState::ready || life.state == ServiceState::late;
-}
-
 void answer(Turn& turn, CommandId id, int status, std::string message) {
   turn.emit(Answer{id, status, std::move(message)});
 }

@@ -142,11 +142,10 @@ void soft_crossed(Turn& turn, const Crossing& crossing) {
 
 void hard_crossed(Turn& turn, const Crossing& crossing) {
   const ServiceLife& life = turn.world.services.at(crossing.service);
-  const bool up = life.state == ServiceState::ready || life.state == ServiceState::late;
   const bool past_slack = crossing.rss >= slack_line(*crossing.policy);
   const Process* subject = find_process(turn.world, crossing.subject);
   if (subject != nullptr && subject->killed) return;
-  if (!up) {
+  if (!is_up(life)) {
     if (past_slack && life.state == ServiceState::stopping) end_past_slack(turn, crossing);
     return;
   }

@@ -14,10 +14,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-bool is_up(const ServiceLife& life) {
-  return life.state == ServiceState::ready || life.state == ServiceState::late;
-}
-
 /// Of a round whose cycle a reload took away: it goes on, and counts for none.
 constexpr std::size_t gone_cycle = static_cast<std::size_t>(-1);
 

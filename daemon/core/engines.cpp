@@ -24,8 +24,8 @@ const EngineRule* rule_for(const World& world, const Process& process) {
   return found == service->engines.end() ? nullptr : &*found;
 }
 
-/// §2: "Never: the app process; a process with the same script as its parent; a descendant of an engine (unless that
-/// was a launcher); one whose only argument is --version."
+/// docs/verdicts.md, Words: never the app process, one with its parent's script, what an engine forked (unless that was
+/// a launcher), or a look at the binary's version.
 bool may_be_engine(const World& world, const Process& process) {
   if (process.program.version_only || process.id == app_process(world, process.service)) return false;
   const ServiceLife& life = world.services.at(process.service);
@@ -133,6 +133,32 @@ void judge_death(Turn& turn, Process& engine) {
   lost(turn, engine, *service, *rule);
 }
 
+/// Its own intervention ended it: an orphan, or one over its hard line beside the ladder at work in its slot, whose app
+/// owes a successor that no ladder waits for.
+void ended_by_us(Turn& turn, Process& engine) {
+  Engine& state = *engine.engine;
+  state.state = EngineState::gone;
+  Intervention* ledger = find_intervention(turn.world, state.intervention);
+  const bool orphan = ledger == nullptr || ledger->cause == Cause::orphan;
+  if (ledger != nullptr) {
+    if (!ledger->rungs.empty() && !ledger->rungs.back().outcome) {
+      ledger->rungs.back().outcome = Outcome::worked;
+      ledger->rungs.back().took = std::chrono::duration_cast<Duration>(turn.now.steady - ledger->rungs.back().began);
+    }
+    ledger->rss_after = Bytes{0};
+    close_intervention(turn, state.intervention, ledger->rungs.empty() ? LadderEnd::subsided : LadderEnd::worked);
+  }
+  std::string why = (orphan ? "orphan " : "engine ") + std::to_string(engine.id.pid) + " is gone: " + how(engine);
+  const EngineRule* rule = rule_of(turn.world, engine.service, state.rule);
+  if (!orphan && rule != nullptr && rule->expect.successor && !run_is_ending(turn.world, engine.service)) {
+    const Duration heal = plan_of(turn.world, engine.service)->heal;
+    state.state = EngineState::lost;
+    state.heal_deadline = engine.death->at + heal;
+    why += "; its app has " + to_text(heal) + " to replace it";
+  }
+  say_gone(turn, engine, EventKind::engine_gone, why);
+}
+
 /// An engine of the slot that is not older than `settle` yet.
 const Process* newcomer_in(const World& world, const SlotKey& key) {
   for (const auto& [id, process] : world.processes) {
@@ -222,21 +248,7 @@ void engine_ended(Turn& turn, Process& engine) {
   Engine& state = *engine.engine;
   state.phase = Engine::Phase::none;
   state.deadline = never;
-  if (state.intervention != 0) {
-    state.state = EngineState::gone;
-    Intervention* ledger = find_intervention(turn.world, state.intervention);
-    if (ledger != nullptr) {
-      if (!ledger->rungs.empty() && !ledger->rungs.back().outcome) {
-        ledger->rungs.back().outcome = Outcome::worked;
-        ledger->rungs.back().took = std::chrono::duration_cast<Duration>(turn.now.steady - ledger->rungs.back().began);
-      }
-      ledger->rss_after = Bytes{0};
-      close_intervention(turn, state.intervention, ledger->rungs.empty() ? LadderEnd::subsided : LadderEnd::worked);
-    }
-    const std::string what = ledger != nullptr && ledger->cause != Cause::orphan ? "engine " : "orphan ";
-    say_gone(turn, engine, EventKind::engine_gone, what + std::to_string(engine.id.pid) + " is gone: " + how(engine));
-    return;
-  }
+  if (state.intervention != 0) return ended_by_us(turn, engine);
   judge_death(turn, engine);
 }
 

@@ -19,10 +19,6 @@ ServiceLife& life_of(Turn& turn, const std::string& service) {
   return turn.world.services.at(service);
 }
 
-bool is_up(const ServiceLife& life) {
-  return life.state == ServiceState::ready || life.state == ServiceState::late;
-}
-
 const std::string* missing_requirement(const World& world, const ServiceLife& life) {
   for (const std::string& name : life.plan->required) {
     const auto found = world.services.find(name);
@@ -313,7 +309,7 @@ void after_the_end(Turn& turn, const std::string& service, Afterwards afterwards
       life.plan->give_up && afterwards == Afterwards::fail && life.plan->restart != RestartPolicy::never;
   turn.world.exit_code = gave_up ? 82 : exit_code_of(life.last_exit);
   Entry said = entry(EventKind::daemon, service, "essential, and ended for good: everything is stopped");
-  said.level = Level::error;
+  if (*turn.world.exit_code != 0) said.level = Level::error;
   record(turn, said);
   stop_everything(turn);
 }

@@ -105,6 +105,17 @@ bool adopted_by_member(const World& world, const Process& parent, const Process&
   });
 }
 
+/// While a wrapper has a single child, that one is the app process and no engine whatever its name;
+/// with a second child it may be one.
+void consider_siblings(Turn& turn, const Process& newcomer) {
+  const Process* parent = find_process(turn.world, newcomer.parent);
+  if (parent == nullptr || !parent->program.wrapper) return;
+  for (auto& [id, sibling] : turn.world.processes) {
+    if (sibling.alive() && sibling.parent == parent->id && id != newcomer.id && !sibling.engine)
+      consider_as_engine(turn, sibling);
+  }
+}
+
 void add_process(Turn& turn, const Sighting& sighting) {
   Process process;
   process.id = sighting.id;
@@ -131,6 +142,7 @@ void add_process(Turn& turn, const Sighting& sighting) {
     kept.run = parent->run;
   }
   consider_as_engine(turn, kept);
+  consider_siblings(turn, kept);
 }
 
 void change_process(Turn& turn, const Sighting& sighting) {
@@ -164,6 +176,8 @@ ProcessId app_process(const World& world, const std::string& service) {
 
 bool is_launcher(const World& world, const Process& ancestor, const Process& engine) {
   if (ancestor.program.wrapper || ancestor.alive()) return false;
+  // A launcher leaves by itself; an engine that we asked to end within its first second is none.
+  if (ancestor.asked || ancestor.killed) return false;
   if (ancestor.death->at - ancestor.born >= settle_of(world, engine)) return false;
   if (ancestor.death->exit) return ancestor.death->exit->kind == ExitKind::exited && ancestor.death->exit->code == 0;
   const Process* above = find_process(world, ancestor.parent);

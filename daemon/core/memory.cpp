@@ -20,10 +20,6 @@ const MemoryPolicy* tree_policy(const World& world, const std::string& service) 
   return plan != nullptr && plan->memory.of == MemoryScope::tree && has_line(plan->memory) ? &plan->memory : nullptr;
 }
 
-bool is_up(const ServiceLife& life) {
-  return life.state == ServiceState::ready || life.state == ServiceState::late;
-}
-
 /// Slow readings fall on a common grid, so that a thousand quiet processes are one wake-up a second.
 Steady on_grid(Steady after, std::chrono::nanoseconds interval) {
   const auto since_epoch = after.time_since_epoch();

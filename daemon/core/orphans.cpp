@@ -116,6 +116,10 @@ void ask_orphan(Turn& turn, Process& engine, const EngineRule& rule) {
   ask_to_end(turn, engine, rule.stop.signal, never);
 }
 
+bool was_asked(const Engine& engine) {
+  return engine.phase == Engine::Phase::asked || engine.phase == Engine::Phase::looking_again;
+}
+
 /// Said once; while it is withheld the orphan stays one, and a release finds it still due.
 void withhold_end(Turn& turn, Process& engine) {
   Engine& state = *engine.engine;
@@ -200,11 +204,16 @@ void take_evidence(Turn& turn, const EvidenceLookedAt& found) {
   ask_orphan(turn, *engine, *rule);
 }
 
+void drop_orphan(Turn& turn, Process& engine) {
+  const Engine& state = *engine.engine;
+  if (state.phase == Engine::Phase::none) return;
+  if (was_asked(state)) engine.kill_at = state.deadline;
+  close_intervention(turn, state.intervention, LadderEnd::preempted);
+}
+
 void end_orphan_over_limit(Turn& turn, Process& engine) {
   const EngineRule* rule = rule_of(turn.world, engine.service, engine.engine->rule);
-  const bool asked =
-      engine.engine->phase == Engine::Phase::asked || engine.engine->phase == Engine::Phase::looking_again;
-  if (rule != nullptr && !asked && !withheld(turn.world, true)) ask_orphan(turn, engine, *rule);
+  if (rule != nullptr && !was_asked(*engine.engine) && !withheld(turn.world, true)) ask_orphan(turn, engine, *rule);
 }
 
 }  // namespace plimsoll::core

@@ -16,6 +16,9 @@ void move_orphan(Turn& turn, Process& engine);
 
 void take_evidence(Turn& turn, const EvidenceLookedAt& found);
 
+/// Its rule left the plan: nothing is decided about it any more, and what was decided is seen through (law 3).
+void drop_orphan(Turn& turn, Process& engine);
+
 /// An orphan crossed its hard line: it is asked to end now, whoever uses it.
 void end_orphan_over_limit(Turn& turn, Process& engine);
 

@@ -5,6 +5,7 @@
 #include "daemon/core/ladder.hpp"
 #include "daemon/core/lifecycle.hpp"
 #include "daemon/core/memory.hpp"
+#include "daemon/core/orphans.hpp"
 
 namespace plimsoll::core {
 namespace {
@@ -30,6 +31,7 @@ void match_again(Turn& turn) {
     if (!process.alive()) continue;
     if (process.engine && rule_of(turn.world, process.service, process.engine->rule) == nullptr) {
       preempt_rule(turn, process.service, process.engine->rule);
+      drop_orphan(turn, process);
       process.engine.reset();
     }
     process.memory.next = never;

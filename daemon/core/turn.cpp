@@ -43,6 +43,10 @@ std::vector<ProcessId> live_members(const World& world, const std::string& servi
   return members;
 }
 
+bool is_up(const ServiceLife& life) {
+  return life.state == ServiceState::ready || life.state == ServiceState::late;
+}
+
 const Process* outlived_sigkill(const World& world, const std::string& service, Steady now) {
   const auto found = std::find_if(world.processes.begin(), world.processes.end(), [&](const auto& item) {
     const Process& process = item.second;

@@ -32,6 +32,9 @@ const Process* find_pid(const World& world, int pid);  ///< a living one
 /// Live processes recorded for the service.
 std::vector<ProcessId> live_members(const World& world, const std::string& service);
 
+/// Its main process runs, and nobody stops it.
+bool is_up(const ServiceLife& life);
+
 /// A member that has outlived its SIGKILL by 10 s; null: none. A restart would not get rid of it (law 2).
 const Process* outlived_sigkill(const World& world, const std::string& service, Steady now);
 

@@ -63,6 +63,29 @@ HISTORY(HardLine, OfAnotherEngineOfTheSlotGetsItsOwnFirstRungAtOnce) {
   EXPECT_EQ(h.ledger().size(), 2u) << "each act has its entry";
 }
 
+HISTORY(HardLine, OfAnotherEngineThatItsAppDoesNotReplaceIsALostOne) {
+  Service service = app();
+  service.engines[0].on_hard = {rung(RungKind::end), rung(RungKind::restart)};
+  service.engines[0].on_lost = {rung(RungKind::restart)};
+  service.cool_down = 1s;
+  h.begin(service);
+  const ProcessId worker = h.starts_worker(h.main());
+  const ProcessId a = h.starts_engine(worker);
+  const ProcessId b = h.starts_engine(worker);
+  h.at(30s);
+  h.ignores_signals(a);
+  h.has(a, 850);
+  h.at(32s);
+  h.has(b, 850);
+  h.at(33s + 500ms);
+  EXPECT_FALSE(h.alive(b));
+  EXPECT_EQ(h.engine(b), EngineState::lost);
+  const ProcessId successor = h.starts_engine(worker);
+  h.at(36s);
+  EXPECT_TRUE(h.says("stands for the lost " + std::to_string(b.pid)));
+  EXPECT_EQ(h.engine(successor), EngineState::live);
+}
+
 HISTORY(HardLine, OfALostEnginesSuccessorDoesNotForgetTheLostOne) {
   Service service = app();
   service.engines[0].on_lost = {rung(RungKind::reconnect), rung(RungKind::end)};

@@ -372,5 +372,18 @@ HISTORY(History, AnOomKillIsLostAtOnceAndHealedByTheHook) {
   EXPECT_TRUE(h.says("for want of memory"));
 }
 
+HISTORY(History, AnEngineThatAShellStartedBeforeTheAppIsFoundWhenTheAppComes) {
+  Service service = app();
+  service.command = {"/bin/sh", "-c", "query-engine & gunicorn app:app"};
+  h.begin(service);
+  const ProcessId engine = h.starts_engine(h.main());
+  h.after(2s);
+  EXPECT_EQ(h.engine(engine), std::nullopt) << "the only child of the shell is the app process";
+  h.starts(h.main(), {"/usr/bin/gunicorn", "app:app"});
+  h.after(2s);
+  EXPECT_EQ(h.engine(engine), EngineState::live);
+  EXPECT_TRUE(h.of_service(engine));
+}
+
 }  // namespace
 }  // namespace plimsoll::core

@@ -133,6 +133,54 @@ HISTORY(Orphan, ThatWasHeldIsEndedAfterTheRelease) {
   EXPECT_FALSE(h.alive(engine));
 }
 
+HISTORY(Orphan, WhoseRuleLeavesThePlanIsKilledAllTheSameOnceItWasAsked) {
+  const auto [worker, engine] = old_worker_with_engine(h);
+  h.ignores_signals(engine);
+  h.killed(worker);
+  h.after(100ms);
+  EXPECT_EQ(h.signals_to(engine), std::vector<int>{SIGTERM});
+  Service service = app();
+  service.engines.clear();
+  h.reloads(service);
+  h.after(10s);
+  EXPECT_EQ(h.signals_to(engine), (std::vector<int>{SIGTERM, SIGKILL})) << "law 3";
+  EXPECT_EQ(h.ledger(), std::vector<std::string>{"orphan preempted"});
+}
+
+HISTORY(Orphan, WhoseRuleLeavesThePlanBeforeItWasAskedIsLeft) {
+  Service service = app();
+  service.engines[0].orphan.after = 5s;
+  const auto [worker, engine] = old_worker_with_engine(h, service);
+  h.killed(worker);
+  h.after(1s);
+  service.engines.clear();
+  h.reloads(service);
+  h.after(60s);
+  EXPECT_EQ(h.signals_to(engine), std::vector<int>{});
+  EXPECT_EQ(h.ledger(), std::vector<std::string>{"orphan preempted"});
+  EXPECT_TRUE(h.well());
+}
+
+HISTORY(Orphan, RightBehindOneThatWasAskedInItsFirstSecondIsItsOwnWorkers) {
+  h.begin(app());
+  const ProcessId first = h.starts_worker(h.main());
+  const ProcessId second = h.starts_worker(h.main());
+  h.at(10s);
+  const ProcessId ended = h.starts_engine(first);
+  // Forked while that one ends, and its worker dies before anybody has looked: who left with 0 in its first second
+  // would be a launcher, but for our asking.
+  ProcessId orphan;
+  h.kernel.find(ended)->on_signal = [&](int) {
+    orphan = h.forks(second, {"/srv/query-engine-debian", "-p", "4467"});
+    h.kernel.end(second, by_signal(SIGKILL));
+    h.kernel.end(ended, exited(0));
+  };
+  h.killed(first);
+  h.after(5s);
+  EXPECT_FALSE(h.alive(ended));
+  EXPECT_FALSE(h.alive(orphan));
+}
+
 HISTORY(Orphan, OverItsHardLineIsNotGivenTime) {
   Service service = app();
   service.engines[0].orphan.after = 60s;
