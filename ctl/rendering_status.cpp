@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "ctl/rendering.hpp"
 
@@ -133,6 +134,18 @@ void add_cycle(std::string& out, const wire::Cycle& cycle, const Look& look) {
   out += "\n";
 }
 
+/// How far past their hard lines they can get: once for all engines of a rule.
+void add_promises(std::string& out, const wire::Service& service) {
+  if (service.hard_bytes && service.overshoot_bytes)
+    out += "  at its hard line: at most " + size_text(*service.overshoot_bytes) + " past it\n";
+  std::set<std::string> said;
+  for (const wire::Engine& engine : service.engines) {
+    if (!engine.hard_bytes || !engine.overshoot_bytes || !said.insert(engine.rule).second) continue;
+    out += "  at the hard line of " + clean(engine.rule) + ": at most " + size_text(*engine.overshoot_bytes) +
+           " past it\n";
+  }
+}
+
 void add_notes(std::string& out, const wire::Service& service, const Look& look) {
   if (!service.note.empty()) out += painted("  " + clean(service.note), Tone::warning, look) + "\n";
   add_exit(out, service, look);
@@ -142,13 +155,7 @@ void add_notes(std::string& out, const wire::Service& service, const Look& look)
     const bool over = service.budget_spent >= service.budget_acts;
     out += painted("  budget: " + acts + " acts spent", over ? Tone::bad : Tone::warning, look) + "\n";
   }
-  if (service.hard_bytes && service.overshoot_bytes)
-    out += "  promised: at most " + size_text(*service.overshoot_bytes) + " past the hard line\n";
-  for (const wire::Engine& engine : service.engines) {
-    if (!engine.hard_bytes || !engine.overshoot_bytes) continue;
-    out += "  promised: " + clean(engine.rule) + " " + std::to_string(engine.pid) + " at most " +
-           size_text(*engine.overshoot_bytes) + " past its hard line\n";
-  }
+  add_promises(out, service);
 }
 
 }  // namespace

@@ -161,10 +161,15 @@ std::chrono::nanoseconds next_reading(const MemoryPolicy& policy, Bytes rss, Byt
       half, std::chrono::duration<double>{fastest}, std::max(slowest, std::chrono::duration<double>{fastest})));
 }
 
-Bytes overshoot(const MemoryPolicy& policy, const Machine& machine, Duration census) {
-  const std::chrono::duration<double> unseen = fastest + reaction + census;
-  return Bytes{static_cast<std::uint64_t>(std::llround(static_cast<double>(policy.growth.count) * unseen.count()))} +
-         machine.statm_bound;
+Bytes overshoot(const MemoryPolicy& policy, const std::vector<Rung>& on_hard, const Machine& machine) {
+  const std::chrono::duration<double> unseen = fastest + reaction;
+  const Bytes before_the_act{
+      static_cast<std::uint64_t>(std::llround(static_cast<double>(policy.growth.count) * unseen.count()))};
+  const auto first =
+      std::find_if(on_hard.begin(), on_hard.end(), [](const Rung& rung) { return rung.kind != RungKind::log; });
+  const bool at_once = first != on_hard.end() && first->kind == RungKind::kill;
+  const Bytes room{at_once ? 0 : slack_line(policy).count - policy.hard.value_or(Bytes{}).count};
+  return before_the_act + machine.statm_bound + room;
 }
 
 Bytes slack_line(const MemoryPolicy& policy) {

@@ -19,9 +19,10 @@ inline constexpr Duration reaction{10};
 /// Time until the next reading of a process at `rss`; `line` is the one that must not be passed unseen.
 std::chrono::nanoseconds next_reading(const MemoryPolicy& policy, Bytes rss, Bytes line, double worst_growth);
 
-/// How far past the hard line a process can get before it is acted on: growth × (fastest + reaction), what statm can
-/// hide, and for one that the census has to find first, growth × census.
-Bytes overshoot(const MemoryPolicy& policy, const Machine& machine, Duration census);
+/// How far past the hard line a process that is watched can get: growth × (fastest + reaction), what statm can hide,
+/// and the slack unless the first thing done about it is SIGKILL. One that the census has to find first can be
+/// growth × census further.
+Bytes overshoot(const MemoryPolicy& policy, const std::vector<Rung>& on_hard, const Machine& machine);
 
 /// The end of the room in which a gentle rung at the hard line may work.
 Bytes slack_line(const MemoryPolicy& policy);

@@ -108,6 +108,9 @@ int Daemon::run() {
   notifier_.send("READY=1\nSTATUS=supervising " + std::to_string(plan_->services.size()) + " services");
   loop_.run();
   for (auto& [name, output] : outputs_) output->run_ended();
+  constexpr std::chrono::milliseconds last_words{1'000};
+  out_.drain(last_words);
+  err_.drain(last_words);
   return exit_code_.value_or(0);
 }
 

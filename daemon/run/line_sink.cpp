@@ -73,6 +73,23 @@ void LineSink::flush() {
   }
 }
 
+void LineSink::drain(std::chrono::milliseconds at_most) {
+  const auto until = std::chrono::steady_clock::now() + at_most;
+  flush();
+  while (!chunks_.empty() && !closed_) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()).count();
+    if (left <= 0) return;
+    pollfd ask{reopened_ ? reopened_.get() : fd_, POLLOUT, 0};
+    // A full disk is always writable: it is asked again at the pace of retry_after, not in a spin.
+    if (way_ == Way::plain) {
+      ::poll(nullptr, 0, static_cast<int>(std::min<long>(left, retry_after.count())));
+    } else {
+      ::poll(&ask, 1, static_cast<int>(left));
+    }
+    flush();
+  }
+}
+
 long LineSink::write_some(std::string_view bytes) {
   ssize_t count = -1;
   do {

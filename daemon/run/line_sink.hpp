@@ -7,6 +7,7 @@
 // neither can be done poll(2) is asked first and no more than a pipe surely takes is written.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -30,6 +31,8 @@ class LineSink {
 
   /// Whole lines, with their ends; kept together, byte for byte.
   void write(std::string_view lines);
+  /// The last lines before the process ends: waits for the reader, at most this long. Blocks, so only after the loop.
+  void drain(std::chrono::milliseconds at_most);
   [[nodiscard]] std::size_t waiting() const { return waiting_; }
   /// The reader is gone (EPIPE): everything is dropped from now on, uncounted.
   [[nodiscard]] bool closed() const { return closed_; }

@@ -25,13 +25,6 @@ std::optional<std::uint64_t> count_of(const std::optional<Bytes>& bytes) {
   return bytes ? std::optional{bytes->count} : std::nullopt;
 }
 
-Duration census_of(const Plan& plan) {
-  if (plan.daemon.census) return *plan.daemon.census;
-  const bool rules = std::any_of(plan.services.begin(), plan.services.end(),
-                                 [](const Service& service) { return !service.engines.empty(); });
-  return rules ? Duration{250} : Duration{1'000};
-}
-
 std::string state_text(const Process& process) {
   if (!process.alive()) return "zombie";
   switch (process.state) {
@@ -148,7 +141,7 @@ wire::Service View::to_service(const std::string& name, const ServiceLife& life,
   const MemoryPolicy& memory = life.plan->memory;
   service.soft_bytes = count_of(memory.soft);
   service.hard_bytes = count_of(memory.hard);
-  if (memory.hard) service.overshoot_bytes = core::overshoot(memory, world_.machine, Duration{0}).count;
+  if (memory.hard) service.overshoot_bytes = core::overshoot(memory, life.plan->on_hard, world_.machine).count;
   service.budget_acts = life.plan->budget.acts;
   service.budget_spent = core::budget_spent(life, now_.steady);
   service.cycles = cycles_of(life);
@@ -186,8 +179,7 @@ wire::Engine View::to_engine(const Process& process, const Readings& readings) c
   if (const EngineRule* rule = core::rule_of(world_, process.service, process.engine->rule)) {
     engine.soft_bytes = count_of(rule->memory.soft);
     engine.hard_bytes = count_of(rule->memory.hard);
-    if (rule->memory.hard)
-      engine.overshoot_bytes = core::overshoot(rule->memory, world_.machine, census_of(*world_.plan)).count;
+    if (rule->memory.hard) engine.overshoot_bytes = core::overshoot(rule->memory, rule->on_hard, world_.machine).count;
   }
   return engine;
 }

@@ -1,7 +1,7 @@
 """Finds what GCC 12 miscompiles: temporaries in a full expression that holds a co_await.
 
 An aggregate prvalue or a capturing lambda handed over inside such an expression is destroyed twice, and a braced list of strings
-does not compile. The cure is to name the value first. A text cannot tell an aggregate from a class with a constructor, so
+does not compile; and the head of `while (co_await f())` is wrong without optimization. The cure is to name the value first. A text cannot tell an aggregate from a class with a constructor, so
 any braced temporary counts: naming it costs one line.
 """
 
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 WHY_BRACES = "a braced temporary in an expression with co_await (GCC 12 destroys it twice): name it first"
+WHY_WHILE = "a co_await in the head of a while (GCC 12 resumes it wrongly without optimization): await in the body"
 WHY_LAMBDA = "a capturing lambda in an expression with co_await (GCC 12 destroys it twice): name it first"
 
 
@@ -66,6 +67,8 @@ def breaches_in_coroutines(text: str) -> Iterator[tuple[int, str]]:
         if statement.awaits:
             found.extend(statement.suspects)
 
+    for match in re.finditer(r"\bwhile\s*\([^;{}]*?\bco_await\b", code):
+        found.append((code.count("\n", 0, match.start()) + 1, WHY_WHILE))
     for match in re.finditer(r"\bco_await\b|[(){}\[\];]", code):
         token, at = match.group(), match.start()
         kind, statement = stack[-1]

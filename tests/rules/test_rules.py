@@ -14,7 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import check_rules  # noqa: E402
-from coroutines import WHY_BRACES, WHY_LAMBDA, breaches_in_coroutines  # noqa: E402
+from coroutines import WHY_BRACES, WHY_LAMBDA, WHY_WHILE, breaches_in_coroutines  # noqa: E402
 from table import FOLDERS, HEAVY_LIMIT, PURE_ARCHIVES  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -176,6 +176,7 @@ def test_a_missing_archive_is_not_taken_for_a_pure_one(tmp_path: Path) -> None:
         ("co_await g([c] { return c; });", WHY_LAMBDA),
         ("co_await g([&] { return 1; });", WHY_LAMBDA),
         ("co_return co_await g(1, [this](int x) { return x; });", WHY_LAMBDA),
+        ("while (co_await f()) g();", WHY_WHILE),
     ],
 )
 def test_a_temporary_beside_co_await_is_found(code: str, why: str) -> None:
@@ -195,6 +196,8 @@ def test_a_temporary_beside_co_await_is_found(code: str, why: str) -> None:
         "std::size_t n{co_await f()};",
         "co_spawn(ex, [self]() -> awaitable<void> { co_await self->run(); }, log_and_stop);",
         "array[i] = co_await f(x[1]);",
+        "while (more()) { more(co_await f()); }",
+        "do { go = co_await f(); } while (go);",
         "switch (co_await f()) { case 1: { g({1}); break; } }",
     ],
 )

@@ -40,8 +40,12 @@ TEST(NextReading, IsNeverSoonerThanTheFastestNorLaterThanTheInterval) {
 
 TEST(Overshoot, IsGrowthTimesWhatIsNotSeenPlusWhatStatmHides) {
   const Machine machine{0, Bytes{1'000}};
-  EXPECT_EQ(overshoot(policy(), machine, Duration{0}).count, 12'000'000u + 1'000u);
-  EXPECT_EQ(overshoot(policy(), machine, Duration{250}).count, 262'000'000u + 1'000u);
+  EXPECT_EQ(overshoot(policy(), {rung(RungKind::kill)}, machine).count, 12'000'000u + 1'000u);
+  EXPECT_EQ(overshoot(policy(), {rung(RungKind::log), rung(RungKind::kill)}, machine).count, 12'000'000u + 1'000u);
+}
+
+TEST(Overshoot, OfAGentleFirstRungHasTheSlackInIt) {
+  EXPECT_EQ(overshoot(policy(), {rung(RungKind::end), rung(RungKind::kill)}, Machine{}), Bytes{12'000'000u} + mib(80));
 }
 
 TEST(Slack, IsAShareOrASize) {

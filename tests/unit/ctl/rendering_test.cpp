@@ -100,8 +100,8 @@ TEST_F(Rendering, ABadNightSaysWhyFirst) {
       "replaced in 9.2 s\n"
       "  cycle: restart cron 0 4 * * *; 0 done, 0 failed\n"
       "  budget: 2 of 6 acts spent\n"
-      "  promised: at most 3 MiB past the hard line\n"
-      "  promised: prisma 4711 at most 1 MiB past its hard line\n");
+      "  at its hard line: at most 3 MiB past it\n"
+      "  at the hard line of prisma: at most 1 MiB past it\n");
 }
 
 TEST_F(Rendering, OneReasonStandsOnTheFirstLine) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <thread>
 
 #include "tests/unit/run/edge.hpp"
 #include "tests/unit/sys/scratch_folder.hpp"
@@ -188,6 +189,29 @@ TEST(LineSink, SocketIsWrittenToWithoutBlocking) {
   edge.until([&] { return (said += read_what_is_there(reader.get())).size() >= expected.size(); }, "all of it");
   EXPECT_EQ(said, expected);
   EXPECT_EQ(sink.waiting(), 0U);
+}
+
+TEST(LineSink, LastLinesWaitForASlowReaderAndNoLongerThanTheyMay) {
+  Edge edge;
+  Pipe pipe;
+  LineSink sink(edge.loop, pipe.write_end.get(), [](std::uint64_t) {});
+  const std::string flood = std::string(200'000, 'x') + "\n";
+  sink.write(flood);
+  ASSERT_GT(sink.waiting(), 0u);
+  sink.drain(std::chrono::milliseconds{20});
+  EXPECT_GT(sink.waiting(), 0u) << "nobody reads, and it comes back all the same";
+  std::string got;
+  std::thread reader([&] {
+    std::array<char, 4096> piece{};
+    for (ssize_t count = 1; got.size() < flood.size() && count > 0;) {
+      count = ::read(pipe.read_end.get(), piece.data(), piece.size());
+      if (count > 0) got.append(piece.data(), static_cast<std::size_t>(count));
+    }
+  });
+  sink.drain(std::chrono::seconds{60});
+  reader.join();
+  EXPECT_EQ(sink.waiting(), 0u);
+  EXPECT_EQ(got, flood);
 }
 
 TEST(LineSink, FileIsWrittenBehindWhatIsThere) {
