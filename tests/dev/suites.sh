@@ -46,14 +46,15 @@ pytest_suite() { # SUITE PRESET FOLDER
   local folder slow=1
   folder=$PWD/$(build_folder "$2")
   if [[ $2 == asan ]]; then slow=4; fi
-  local status=0 cache=$PWD/$results/$1/cache
+  # The folders' pytest.ini leaves the cache out, so that pytest run by hand litters nothing: here it is what failed.
+  local status=0 cache=(-o addopts= -o cache_dir="$PWD/$results/$1/cache")
   export PLIMSOLL_BIN=$folder/bin PLIMSOLL_PROGRAMS=$folder/programs PLIMSOLL_SLOW=${PLIMSOLL_SLOW:-$slow}
-  /usr/bin/python3 -m pytest -o cache_dir="$cache" -rA --durations=5 --junitxml "$results/$1/pytest.xml" "$3" || status=$?
+  /usr/bin/python3 -m pytest "${cache[@]}" -rA --durations=5 --junitxml "$results/$1/pytest.xml" "$3" || status=$?
   if [[ $status != 1 ]]; then return $status; fi
   # On a machine that others share, what failed is run once more. Passing then does not make it good: it is counted as
   # unsteady, by name, and is a defect of the test or of the daemon that somebody has to find.
   say "suite $1: what failed is run a second time"
-  /usr/bin/python3 -m pytest -o cache_dir="$cache" --last-failed -rA --junitxml "$results/$1/again.xml" "$3"
+  /usr/bin/python3 -m pytest "${cache[@]}" --last-failed -rA --junitxml "$results/$1/again.xml" "$3"
 }
 
 # A finding in a daemon that a test then kills would be lost in its stderr: the sanitizers write into files, and

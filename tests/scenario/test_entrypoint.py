@@ -68,7 +68,7 @@ def test_sigint_reaches_the_command_and_its_end_is_ours(nest):
 def test_zombies_are_reaped_while_it_runs(nest):
     daemon = nest.daemon(command=["sh", "-c", "for i in 1 2 3 4 5 6 7 8; do (sleep 0.2 &) ; done; exec sleep 1000"])
     [main] = wait_until(lambda: [pid for pid in children_of(daemon.pid)
-                                 if b"1000" in open(f"/proc/{pid}/cmdline", "rb").read()], what="the command")
+                                 if open(f"/proc/{pid}/cmdline", "rb").read() == b"sleep\x001000\x00"], what="the command")
     wait_until(lambda: children_of(daemon.pid) == [main], what="nothing else below the daemon", report=daemon.report)
     os.kill(daemon.pid, signal.SIGTERM)
     assert daemon.wait_exit() == 143
