@@ -54,6 +54,16 @@ def captures(inside: str) -> bool:
     return bool(inside.strip())
 
 
+def in_brackets(code: str, start: int) -> str:
+    """What stands between the bracket that was opened just before `start` and its own end."""
+    depth = 1
+    for at in range(start, len(code)):
+        depth += {"(": 1, ")": -1}.get(code[at], 0)
+        if depth == 0:
+            return code[start:at]
+    return code[start:]
+
+
 def breaches_in_coroutines(text: str) -> Iterator[tuple[int, str]]:
     """(line, why) of each suspect temporary. Walks brackets with a stack; each block's `{` starts statements of its own."""
     if "co_await" not in text:
@@ -67,8 +77,9 @@ def breaches_in_coroutines(text: str) -> Iterator[tuple[int, str]]:
         if statement.awaits:
             found.extend(statement.suspects)
 
-    for match in re.finditer(r"\bwhile\s*\([^;{}]*?\bco_await\b", code):
-        found.append((code.count("\n", 0, match.start()) + 1, WHY_WHILE))
+    for match in re.finditer(r"\bwhile\s*\(", code):
+        if "co_await" in in_brackets(code, match.end()):
+            found.append((code.count("\n", 0, match.start()) + 1, WHY_WHILE))
     for match in re.finditer(r"\bco_await\b|[(){}\[\];]", code):
         token, at = match.group(), match.start()
         kind, statement = stack[-1]

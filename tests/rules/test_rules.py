@@ -197,6 +197,7 @@ def test_a_temporary_beside_co_await_is_found(code: str, why: str) -> None:
         "co_spawn(ex, [self]() -> awaitable<void> { co_await self->run(); }, log_and_stop);",
         "array[i] = co_await f(x[1]);",
         "while (more()) { more(co_await f()); }",
+        "while (goes_on) goes_on = co_await f();",
         "do { go = co_await f(); } while (go);",
         "switch (co_await f()) { case 1: { g({1}); break; } }",
     ],
