@@ -118,7 +118,7 @@ EngineRule read_engine(Reader& written, const std::string& name, const Service& 
   table.read_word<OwnerKind>("owner", engine.owner, {{"worker", OwnerKind::worker}, {"service", OwnerKind::service}});
   table.read("settle", engine.settle);
   read_memory(table, engine.memory);
-  read_stop(table, engine.stop);
+  read_stop(table, engine.stop, nullptr);
   engine.expect.below = engine.memory.soft;
   read_expect(table, engine.expect, engine.memory.soft);
   read_reconnect(table, service, engine);

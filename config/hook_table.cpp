@@ -53,7 +53,8 @@ bool is_request_path(std::string_view text) {
   return text.starts_with('/') && is_printable(text) && text.find('#') == std::string_view::npos;
 }
 
-/// "http://HOST:PORT/path"; the rule it breaks otherwise.
+}  // namespace
+
 Rule read_url(std::string_view url, HttpHook& into) {
   constexpr std::string_view scheme = "http://";
   if (!url.starts_with(scheme)) return "must begin with http://";
@@ -75,6 +76,34 @@ Rule read_url(std::string_view url, HttpHook& into) {
   if (!is_request_path(into.path)) return std::string{path_rule};
   return std::nullopt;
 }
+
+void read_http_address(Reader& table, HttpHook& into) {
+  std::string url;
+  if (table.read("url", url)) {
+    if (const Rule broken = read_url(url, into)) table.refuse("url", *broken);
+    require_placeholders(table, "url", url);
+  }
+  if (table.read("unix", into.unix_path)) {
+    table.require(into.unix_path.starts_with('/'), "unix", "must be the absolute path of a socket");
+    require_placeholders(table, "unix", into.unix_path);
+  }
+  std::string path;
+  if (table.read("path", path)) {
+    table.require(is_request_path(path), "path", std::string{path_rule});
+    require_placeholders(table, "path", path);
+  }
+  if (table.has("url")) {
+    table.require(!table.has("unix"), "unix", "must not be beside url");
+    table.require(table.has("unix"), "path", "must not be beside url, which has its own");
+  } else if (!table.has("unix")) {
+    table.lacks("must have 'url', or 'unix' and 'path'");
+  } else if (!table.has("path")) {
+    table.lacks("must have 'path' beside 'unix'");
+  }
+  if (!into.unix_path.empty()) into.path = path;
+}
+
+namespace {
 
 bool is_token(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
@@ -112,32 +141,6 @@ void read_header(Reader& headers, const std::string& name, const Value& written,
     });
     headers.require(fits, name, "must be one line");
   }
-}
-
-void read_http_address(Reader& table, HttpHook& into) {
-  std::string url;
-  if (table.read("url", url)) {
-    if (const Rule broken = read_url(url, into)) table.refuse("url", *broken);
-    require_placeholders(table, "url", url);
-  }
-  if (table.read("unix", into.unix_path)) {
-    table.require(into.unix_path.starts_with('/'), "unix", "must be the absolute path of a socket");
-    require_placeholders(table, "unix", into.unix_path);
-  }
-  std::string path;
-  if (table.read("path", path)) {
-    table.require(is_request_path(path), "path", std::string{path_rule});
-    require_placeholders(table, "path", path);
-  }
-  if (table.has("url")) {
-    table.require(!table.has("unix"), "unix", "must not be beside url");
-    table.require(table.has("unix"), "path", "must not be beside url, which has its own");
-  } else if (!table.has("unix")) {
-    table.lacks("must have 'url', or 'unix' and 'path'");
-  } else if (!table.has("path")) {
-    table.lacks("must have 'path' beside 'unix'");
-  }
-  if (!into.unix_path.empty()) into.path = path;
 }
 
 HttpHook read_http(Reader& table) {

@@ -16,20 +16,33 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t longest_file = 4 * 1024 * 1024;
 
+/// An engine that the daemon launches itself is up before its app: the app requires it.
+void bind_engines(std::vector<Service>& services) {
+  for (const Service& engine : services) {
+    for (Service& app : services) {
+      const bool required = std::find(app.required.begin(), app.required.end(), engine.name) != app.required.end();
+      if (app.name == engine.engine_of && !required) app.required.push_back(engine.name);
+    }
+  }
+}
+
 void read_services(Reader& root, Zones& zones, Plan& into) {
   std::optional<Reader> services = root.table("services");
   if (!services) return;
   std::vector<std::string> names;
-  std::map<std::string, Place> requires_at;
+  std::map<std::string, Place> ordered_at;
   for (const Member& member : services->written().members) names.push_back(member.key);
   for (const Member& member : services->written().members) {
     if (!is_name(member.key)) root.findings().add(member.place, services->path_of(member.key) + ": " + name_rule);
     std::optional<Reader> table = services->table(member.key);
     if (!table) continue;
     into.services.push_back(read_service(*table, member.key, names, zones));
-    if (table->has("requires")) requires_at[member.key] = table->take("requires")->place;
+    for (const char* key : {"requires", "after", "engine_of"}) {
+      if (table->has(key)) ordered_at.emplace(member.key, table->take(key)->place);
+    }
   }
-  into.services = in_order_of_need(std::move(into.services), requires_at, root.findings());
+  bind_engines(into.services);
+  into.services = in_order_of_need(std::move(into.services), ordered_at, root.findings());
 }
 
 Loaded load_table(const Table& table, const std::string& name) {

@@ -1,6 +1,4 @@
-// The small tables that services and engines share: memory, stop, expect.
-#include <csignal>
-
+// The small tables that services and engines share: memory and expect.
 #include "config/tables.hpp"
 
 namespace plimsoll::config {
@@ -43,19 +41,6 @@ void read_memory(Reader& parent, MemoryPolicy& into) {
     table->require(into.growth.count > 0, "growth", "must be more than 0B (per second)");
   }
   table->not_yet({"total"});
-  table->finish();
-}
-
-void read_stop(Reader& parent, StopPolicy& into) {
-  std::optional<Reader> table = parent.table("stop");
-  if (!table) return;
-  Signal signal{into.signal};
-  if (table->read("signal", signal)) {
-    const bool asks = signal.number != SIGKILL && signal.number != SIGSTOP;
-    table->require(asks, "signal", "must be a signal that asks (SIGKILL follows when the grace is over)");
-    into.signal = signal.number;
-  }
-  table->read("grace", into.grace);
   table->finish();
 }
 

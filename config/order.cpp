@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 #include <set>
 
 #include "config/tables.hpp"
@@ -6,13 +7,18 @@
 namespace plimsoll::config {
 namespace {
 
-/// Depth first, along `requires`: a service is placed when all that it requires has been.
+/// Depth first, along `requires` and `after` (an app requires what is `engine_of` it): a service is placed when all
+/// before it have been.
 class Ordering {
  public:
-  Ordering(const std::vector<Service>& services, const std::map<std::string, Place>& requires_at, Findings& findings)
-      : requires_at_(requires_at), findings_(findings) {
+  Ordering(const std::vector<Service>& services, const std::map<std::string, Place>& ordered_at, Findings& findings)
+      : ordered_at_(ordered_at), findings_(findings) {
     for (std::size_t i = 0; i < services.size(); ++i) index_.emplace(services[i].name, i);
-    for (const Service& service : services) required_.push_back(&service.required);
+    for (const Service& service : services) {
+      std::vector<std::string> before = service.required;
+      before.insert(before.end(), service.after.begin(), service.after.end());
+      before_.push_back(std::move(before));
+    }
     for (const Service& service : services) visit(service.name);
   }
   [[nodiscard]] const std::vector<std::size_t>& order() const { return order_; }
@@ -27,27 +33,30 @@ class Ordering {
       return;
     }
     path_.push_back(name);
-    for (const std::string& required : *required_[found->second]) visit(required);
+    for (const std::string& before : before_[found->second]) visit(before);
     path_.pop_back();
     placed_.insert(name);
     order_.push_back(found->second);
   }
 
   void report(std::vector<std::string> loop) {
-    const auto place = [this](const std::string& name) { return requires_at_.at(name); };
+    const auto place = [this](const std::string& name) {
+      const auto found = ordered_at_.find(name);
+      return found == ordered_at_.end() ? Place{std::numeric_limits<int>::max(), 0, 0} : found->second;
+    };
     const auto first = std::min_element(
         loop.begin(), loop.end(), [&place](const std::string& a, const std::string& b) { return place(a) < place(b); });
     std::rotate(loop.begin(), first, loop.end());
     std::string path;
     for (const std::string& name : loop) path += name + " -> ";
     findings_.add(place(loop.front()), "services." + spelled_key(loop.front()) +
-                                           ".requires: must not form a dependency loop, not '" + path + loop.front() +
-                                           "'");
+                                           ": must not form a dependency loop (requires, after, engine_of), not '" +
+                                           path + loop.front() + "'");
   }
 
   std::map<std::string, std::size_t> index_;
-  std::vector<const std::vector<std::string>*> required_;
-  const std::map<std::string, Place>& requires_at_;
+  std::vector<std::vector<std::string>> before_;
+  const std::map<std::string, Place>& ordered_at_;
   Findings& findings_;
   std::vector<std::string> path_;
   std::set<std::string> placed_;
@@ -56,9 +65,9 @@ class Ordering {
 
 }  // namespace
 
-std::vector<Service> in_order_of_need(std::vector<Service> services, const std::map<std::string, Place>& requires_at,
+std::vector<Service> in_order_of_need(std::vector<Service> services, const std::map<std::string, Place>& ordered_at,
                                       Findings& findings) {
-  const Ordering ordering{services, requires_at, findings};
+  const Ordering ordering{services, ordered_at, findings};
   std::vector<Service> ordered;
   for (const std::size_t i : ordering.order()) ordered.push_back(std::move(services[i]));
   return ordered;

@@ -41,18 +41,73 @@ void read_command(Reader& table, Service& into) {
   read_environment(table, into);
 }
 
-void read_requires(Reader& table, const std::vector<std::string>& names, Service& into) {
-  if (!table.read("requires", into.required)) return;
+void read_names(Reader& table, const char* key, const std::vector<std::string>& names, std::vector<std::string>& into) {
+  if (!table.read(key, into)) return;
   std::set<std::string_view> seen;
-  for (const std::string& name : into.required) {
+  for (const std::string& name : into) {
     if (std::find(names.begin(), names.end(), name) == names.end()) {
-      table.findings().add(table.take("requires")->place,
-                           table.path_of("requires") + ": must name services of this file, not '" + name + "'");
+      table.findings().add(table.take(key)->place,
+                           table.path_of(key) + ": must name services of this file, not '" + name + "'");
     } else if (!seen.insert(name).second) {
-      table.findings().add(table.take("requires")->place,
-                           table.path_of("requires") + ": must name each service once, not '" + name + "' again");
+      table.findings().add(table.take(key)->place,
+                           table.path_of(key) + ": must name each service once, not '" + name + "' again");
     }
   }
+}
+
+/// "web", or { service = "web", restarts_with_app = true }.
+void read_engine_of(Reader& table, const std::vector<std::string>& names, Service& into) {
+  const Value* value = table.take("engine_of");
+  if (value == nullptr) return;
+  if (std::holds_alternative<Table>(value->is)) {
+    std::optional<Reader> inner = table.table("engine_of");
+    inner->read("service", into.engine_of);
+    if (!inner->has("service")) inner->lacks("must have 'service'");
+    inner->read("restarts_with_app", into.restarts_with_app);
+    inner->finish();
+  } else {
+    table.read("engine_of", into.engine_of);
+  }
+  const bool known = std::find(names.begin(), names.end(), into.engine_of) != names.end();
+  if (!into.engine_of.empty() && (!known || into.engine_of == into.name)) {
+    table.findings().add(value->place, table.path_of("engine_of") + ": must name another service of this file, not '" +
+                                           into.engine_of + "'");
+  }
+}
+
+void read_order(Reader& table, const std::vector<std::string>& names, Service& into) {
+  read_names(table, "requires", names, into.required);
+  read_names(table, "after", names, into.after);
+  read_engine_of(table, names, into);
+}
+
+/// What makes a task, and what it cannot have: it serves nobody, it ends.
+void read_kind(Reader& table, Service& into) {
+  table.read_word<ServiceKind>("kind", into.kind, {{"service", ServiceKind::service}, {"task", ServiceKind::task}});
+  const bool task = into.kind == ServiceKind::task;
+  if (table.read("time_limit", into.time_limit)) {
+    table.require(task, "time_limit", "must be a task's (kind = \"task\")");
+    table.require(*into.time_limit > Duration{0}, "time_limit", "must be more than 0s");
+  }
+  if (!task) return;
+  const char* rule = "must not be a task's (it runs once and is done)";
+  table.require(into.restart != RestartPolicy::always, "restart", rule);
+  for (const char* key : {"cycles", "engine_of", "ready"}) table.require(!table.has(key), key, rule);
+}
+
+void read_success(Reader& table, Service& into) {
+  const Value* value = table.take("success");
+  if (value == nullptr) return;
+  const List* list = std::get_if<List>(&value->is);
+  std::vector<int> codes;
+  bool fits = list != nullptr && !list->empty();
+  for (std::size_t i = 0; fits && i < list->size(); ++i) {
+    int code = -1;
+    fits = !understand((*list)[i], code) && code >= 0 && code <= 255;
+    codes.push_back(code);
+  }
+  table.require(fits, "success", "must be a list of exit codes, 0 to 255 (128 + n for the end by signal n)");
+  if (fits) into.success = std::move(codes);
 }
 
 void read_backoff(Reader& parent, Backoff& into) {
@@ -68,6 +123,9 @@ void read_backoff(Reader& parent, Backoff& into) {
                                             : "must not be above max (" + plimsoll::to_text(into.max) + ")";
   table->require(into.first <= into.max, written, rule);
   table->read("forgive", into.forgive);
+  if (table->read("jitter", into.jitter)) {
+    table->require(into.jitter.of_one <= 1.0, "jitter", "must be 0% to 100%");
+  }
   table->finish();
 }
 
@@ -99,10 +157,10 @@ void read_policies(Reader& table, Service& into) {
   table.read_word<RestartPolicy>(
       "restart", into.restart,
       {{"always", RestartPolicy::always}, {"on-failure", RestartPolicy::on_failure}, {"never", RestartPolicy::never}});
+  read_success(table, into);
   read_backoff(table, into.backoff);
   read_give_up(table, into);
   table.read("essential", into.essential);
-  read_stop(table, into.stop);
   read_budget(table, into.budget);
   table.read("cool_down", into.cool_down);
   if (table.read("heal", into.heal)) table.require(into.heal > Duration{0}, "heal", "must be more than 0s");
@@ -153,8 +211,9 @@ Service read_service(Reader& table, const std::string& name, const std::vector<s
   Service service;
   service.name = name;
   read_command(table, service);
-  read_requires(table, names, service);
+  read_order(table, names, service);
   read_policies(table, service);
+  read_kind(table, service);
   read_memory(table, service.memory);
   each_named(table, "hooks", [&service](Reader& inner, const std::string& hook) {
     service.hooks.emplace(hook, read_hook(inner, hook));
@@ -162,14 +221,15 @@ Service read_service(Reader& table, const std::string& name, const std::vector<s
   each_named(table, "engines", [&service](Reader& inner, const std::string& engine) {
     service.engines.push_back(read_engine(inner, engine, service));
   });
+  read_stop(table, service.stop, &service.hooks);
+  read_ready(table, service.ready);
   const LadderPlace place{service.hooks, service.memory.soft, Expect{service.memory.soft, {}, true}, false, false};
   service.on_soft = {Rung{RungKind::log, {}, {}, {}, {}}};
   service.on_hard = {Rung{RungKind::restart, {}, {}, {}, {}}};
   read_ladder(table, "on_soft", LadderCause::soft, place, service.on_soft);
   read_ladder(table, "on_hard", LadderCause::hard, place, service.on_hard);
   read_cycles(table, zones, service);
-  table.not_yet(
-      {"preset", "user", "group", "environment_file", "ready", "live", "kind", "engine_of", "workers", "tasks"});
+  table.not_yet({"preset", "user", "group", "environment_file", "live", "workers", "tasks"});
   table.finish();
   return service;
 }

@@ -22,6 +22,12 @@ Service read_service(Reader& table, const std::string& name, const std::vector<s
 EngineRule read_engine(Reader& table, const std::string& name, const Service& service);
 
 Hook read_hook(Reader& table, const std::string& name);
+/// "http://HOST:PORT/path"; the rule it breaks otherwise.
+Rule read_url(std::string_view url, HttpHook& into);
+/// The keys `url`, or `unix` and `path`.
+void read_http_address(Reader& table, HttpHook& into);
+/// The key `ready`.
+void read_ready(Reader& parent, std::optional<Readiness>& into);
 /// Has {engine_pid} or {rule} in it, which only an engine's ladder can fill in.
 bool asks_for_engine(const Hook& hook);
 
@@ -30,8 +36,8 @@ Cycle read_cycle(Reader& table, const Service& service, Zones& zones);
 
 /// The key `memory`.
 void read_memory(Reader& parent, MemoryPolicy& into);
-/// The key `stop`.
-void read_stop(Reader& parent, StopPolicy& into);
+/// The key `stop`. `hooks`: those that `drain` may name; null where nothing can be drained (an engine).
+void read_stop(Reader& parent, StopPolicy& into, const std::map<std::string, Hook>* hooks);
 /// The key `expect`, on top of what `into` says; `soft` is what `below` may not exceed.
 bool read_expect(Reader& parent, Expect& into, const std::optional<Bytes>& soft);
 
@@ -49,9 +55,9 @@ void read_ladder(Reader& table, std::string_view key, LadderCause cause, const L
 /// "hook:NAME" → NAME; empty for anything else.
 std::string hook_named_in(std::string_view text);
 
-/// Each service after all that it requires, else in the order of the file. A loop is recorded at the `requires`
-/// of the first service on it.
-std::vector<Service> in_order_of_need(std::vector<Service> services, const std::map<std::string, Place>& requires_at,
+/// Each service after all that it requires and all that it is ordered after, else in the order of the file. A loop is
+/// recorded, with its path, at the first key that makes it (`ordered_at`: by service, the first such key's place).
+std::vector<Service> in_order_of_need(std::vector<Service> services, const std::map<std::string, Place>& ordered_at,
                                       Findings& findings);
 
 }  // namespace plimsoll::config

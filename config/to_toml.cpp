@@ -79,8 +79,21 @@ std::string flag(bool value) {
   return value ? "true" : "false";
 }
 
+std::string step_text(int signal, Duration grace) {
+  return Inline{}.add("signal", quoted(signal_name(signal))).add("grace", quoted(to_text(grace))).text();
+}
+
 std::string stop_text(const StopPolicy& stop) {
-  return Inline{}.add("signal", quoted(signal_name(stop.signal))).add("grace", quoted(to_text(stop.grace))).text();
+  Inline table;
+  if (stop.further.empty()) {
+    table.add("signal", quoted(signal_name(stop.signal))).add("grace", quoted(to_text(stop.grace)));
+  } else {
+    std::string steps = "[" + step_text(stop.signal, stop.grace);
+    for (const StopStep& step : stop.further) steps += ", " + step_text(step.signal, step.grace);
+    table.add("steps", steps + "]");
+  }
+  if (!stop.drain.empty()) table.add("drain", quoted(stop.drain));
+  return table.text();
 }
 
 std::string memory_text(const MemoryPolicy& memory) {
@@ -119,14 +132,26 @@ std::string ladder_text(const Ladder& ladder) {
   return result + "]";
 }
 
+std::string host_text(const std::string& host) {
+  return host.find(':') != std::string::npos ? "[" + host + "]" : host;
+}
+
+std::string url_text(const HttpHook& http) {
+  return "http://" + host_text(http.host) + ":" + http.port + http.path;
+}
+
+std::string probe_address(const HttpHook& http) {
+  if (http.unix_path.empty()) return quoted(url_text(http));
+  return Inline{}.add("unix", quoted(http.unix_path)).add("path", quoted(http.path)).text();
+}
+
 std::string http_text(const HttpHook& http) {
   Inline table;
   table.add("method", quoted(http.method));
   if (!http.unix_path.empty()) {
     table.add("unix", quoted(http.unix_path)).add("path", quoted(http.path));
   } else {
-    const bool six = http.host.find(':') != std::string::npos;
-    table.add("url", quoted("http://" + (six ? "[" + http.host + "]" : http.host) + ":" + http.port + http.path));
+    table.add("url", quoted(url_text(http)));
   }
   Inline headers;
   for (const auto& [name, value] : http.headers) {
@@ -203,17 +228,44 @@ void write_launch(Page& page, const Service& service) {
     for (const auto& [name, value] : service.environment) variables.add(name, value ? quoted(*value) : "false");
     page.line("environment", variables.text());
   }
+  if (service.kind == ServiceKind::task) page.line("kind", quoted("task"));
+  if (service.time_limit) page.line("time_limit", quoted(to_text(*service.time_limit)));
   if (!service.required.empty()) page.line("requires", list_of(service.required));
+  if (!service.after.empty()) page.line("after", list_of(service.after));
+  if (service.engine_of.empty()) return;
+  Inline engine_of;
+  engine_of.add("service", quoted(service.engine_of)).add("restarts_with_app", flag(service.restarts_with_app));
+  page.line("engine_of", engine_of.text());
+}
+
+std::string ready_text(const Readiness& ready) {
+  Inline table;
+  if (const auto* http = std::get_if<HttpProbe>(&ready.how)) table.add("http", probe_address(http->request));
+  if (const auto* tcp = std::get_if<TcpProbe>(&ready.how))
+    table.add("tcp", quoted(host_text(tcp->host) + ":" + tcp->port));
+  if (const auto* local = std::get_if<UnixProbe>(&ready.how)) table.add("unix", quoted(local->path));
+  if (const auto* exec = std::get_if<ExecProbe>(&ready.how)) table.add("exec", list_of(exec->argv));
+  if (const auto* log = std::get_if<LogProbe>(&ready.how)) table.add("log", quoted(log->line));
+  if (const auto* delay = std::get_if<DelayProbe>(&ready.how)) table.add("delay", quoted(to_text(delay->after)));
+  if (is_asked(ready.how)) table.add("interval", quoted(to_text(ready.interval)));
+  table.add("timeout", quoted(to_text(ready.timeout)));
+  table.add("on_timeout", quoted(ready.restart_on_timeout ? "restart" : "log"));
+  return table.text();
 }
 
 void write_service(Page& page, const Service& service) {
   const std::string path = "services." + key_text(service.name);
   page.heading("[" + path + "]");
   write_launch(page, service);
+  if (service.ready) page.line("ready", ready_text(*service.ready));
   page.line("restart", quoted(restart_text(service.restart)));
+  std::string success;
+  for (const int code : service.success) success += (success.empty() ? "" : ", ") + std::to_string(code);
+  page.line("success", "[" + success + "]");
   Inline backoff;
   backoff.add("first", quoted(to_text(service.backoff.first))).add("factor", number(service.backoff.factor));
   backoff.add("max", quoted(to_text(service.backoff.max))).add("forgive", quoted(to_text(service.backoff.forgive)));
+  backoff.add("jitter", quoted(to_text(service.backoff.jitter)));
   page.line("backoff", backoff.text());
   if (service.give_up) {
     Inline give_up;

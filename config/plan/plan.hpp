@@ -17,12 +17,24 @@
 
 namespace plimsoll {
 
-/// How a process is asked to end: `signal`, then SIGKILL when `grace` is over.
+struct StopStep {
+  int signal = 15;
+  Duration grace{};
+  friend bool operator==(const StopStep&, const StopStep&) = default;
+};
+
+/// How a process is asked to end: `signal` and its `grace`, further steps one after the other, SIGKILL when the last
+/// grace is over.
 struct StopPolicy {
   int signal = 15;
   Duration grace{};
+  std::vector<StopStep> further{};  ///< steps 2 and on of the key `steps`
+  std::string drain{};              ///< a hook asked before the first signal; a service's only
   friend bool operator==(const StopPolicy&, const StopPolicy&) = default;
 };
+
+/// From the first signal to SIGKILL.
+Duration whole_grace(const StopPolicy& stop);
 
 enum class MemoryMetric { rss };
 enum class MemoryScope { process, tree };
@@ -98,6 +110,61 @@ struct Hook {
   friend bool operator==(const Hook&, const Hook&) = default;
 };
 
+// --- Probes: how a service or an engine is asked whether it is ready, or still well. Each is one way of asking.
+
+/// It says so itself, by sd_notify's READY=1 (and, asked for life, by WATCHDOG=1 in time).
+struct NotifyProbe {
+  friend bool operator==(const NotifyProbe&, const NotifyProbe&) = default;
+};
+/// A GET that is answered with 2xx. Of an engine: `path` alone, on the port that it listens on.
+struct HttpProbe {
+  HttpHook request;
+  friend bool operator==(const HttpProbe&, const HttpProbe&) = default;
+};
+/// A connection that is accepted. Of an engine: to the port that it listens on.
+struct TcpProbe {
+  std::string host;  ///< an IP literal or "localhost"
+  std::string port;
+  friend bool operator==(const TcpProbe&, const TcpProbe&) = default;
+};
+struct UnixProbe {
+  std::string path;
+  friend bool operator==(const UnixProbe&, const UnixProbe&) = default;
+};
+/// A command that exits with 0.
+struct ExecProbe {
+  std::vector<std::string> argv;
+  friend bool operator==(const ExecProbe&, const ExecProbe&) = default;
+};
+/// A line's end, written to this descriptor of its own.
+struct FdProbe {
+  int fd = 3;
+  friend bool operator==(const FdProbe&, const FdProbe&) = default;
+};
+/// A line of its output that matches.
+struct LogProbe {
+  std::string line;  ///< a glob over the whole line
+  friend bool operator==(const LogProbe&, const LogProbe&) = default;
+};
+/// That much time since its start.
+struct DelayProbe {
+  Duration after{};
+  friend bool operator==(const DelayProbe&, const DelayProbe&) = default;
+};
+using Probe = std::variant<NotifyProbe, HttpProbe, TcpProbe, UnixProbe, ExecProbe, FdProbe, LogProbe, DelayProbe>;
+
+/// The daemon asks (and asks again), in contrast to what the app says by itself.
+bool is_asked(const Probe& probe);
+
+/// When a run counts as started: asked once per run.
+struct Readiness {
+  Probe how;
+  Duration interval{500};           ///< between two questions
+  Duration timeout{60'000};         ///< of all of it, from the spawn
+  bool restart_on_timeout = false;  ///< else it is `late`, and left alone
+  friend bool operator==(const Readiness&, const Readiness&) = default;
+};
+
 enum class OwnerKind { worker, service };
 
 /// What "reconnect" means for an engine: a hook, ending it (its app heals itself), or replacing its worker.
@@ -116,7 +183,7 @@ struct OrphanPolicy {
 struct EngineRule {
   std::string name;
   std::string preset;              ///< empty: none
-  std::vector<std::string> match;  ///< globs, see daemon/core/matching.hpp
+  std::vector<std::string> match;  ///< globs, see daemon/core/program.hpp
   OwnerKind owner = OwnerKind::worker;
   Duration settle{1'000};
   MemoryPolicy memory;
@@ -159,6 +226,7 @@ struct Backoff {
   double factor = 2.0;
   Duration max{60'000};
   Duration forgive{60'000};  ///< a run that lived this long starts the series anew
+  Share jitter{};            ///< each wait is longer or shorter by up to this share of it
   friend bool operator==(const Backoff&, const Backoff&) = default;
 };
 
@@ -176,12 +244,22 @@ struct Budget {
 
 enum class LeftoverPolicy { hold, end };
 
+/// A task runs once and is then done: `ready` without a process.
+enum class ServiceKind { service, task };
+
 struct Service {
   std::string name;
   std::vector<std::string> command;
   std::string working_directory;                                  ///< empty: the daemon's
   std::map<std::string, std::optional<std::string>> environment;  ///< nothing: unset it
-  std::vector<std::string> required;  ///< the key `requires` (a word of the language): names of services
+  ServiceKind kind = ServiceKind::service;
+  std::vector<std::string> required;   ///< the key `requires` (a word of the language): names of services
+  std::vector<std::string> after;      ///< started after these, where both are to be started; stopped before them
+  std::string engine_of;               ///< the service whose engine this is; that one requires it. Empty: none
+  bool restarts_with_app = false;      ///< of `engine_of`: its app's next run has a new one
+  std::optional<Duration> time_limit;  ///< a task's
+  std::optional<Readiness> ready;      ///< nothing: the exec succeeded
+  std::vector<int> success{0};         ///< exit codes that are no failure; 128 + n stands for the end by signal n
   RestartPolicy restart = RestartPolicy::on_failure;
   Backoff backoff;
   std::optional<GiveUp> give_up;
@@ -220,6 +298,11 @@ struct Plan {
   bool entrypoint = false;
   friend bool operator==(const Plan&, const Plan&) = default;
 };
+
+/// How long a start may take until it is ready; `heal` where nothing is asked.
+Duration ready_time(const Service& service);
+/// How long a stop may take until SIGKILL has had its time, the drain included.
+Duration stop_time(const Service& service);
 
 /// The service of that name, or null.
 const Service* find_service(const Plan& plan, std::string_view name);

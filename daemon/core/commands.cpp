@@ -63,8 +63,14 @@ void unwant(Turn& turn, const std::string& service) {
   turn.changed = true;
 }
 
-Duration stop_time(const ServiceLife& life) {
-  return life.plan->stop.grace + 15s;
+std::string ready_text(const std::string& name, const ServiceLife& life) {
+  if (life.main == nobody) return name + " is done: run " + std::to_string(life.run);
+  return name + " is ready: run " + std::to_string(life.run) + ", pid " + std::to_string(life.main.pid);
+}
+
+/// What a start may take that has to wait for an old run's end and for what it requires.
+Duration start_time(const Service& plan) {
+  return stop_time(plan) + (plan.ready ? plan.ready->timeout : 0s) + 60s;
 }
 
 void start(Turn& turn, const CommandGiven& command, ServiceLife& life) {
@@ -74,7 +80,7 @@ void start(Turn& turn, const CommandGiven& command, ServiceLife& life) {
                   command.service + " is stuck, " + life.note + " (start --force leaves that behind)");
   }
   want(turn, command.service, command.force);
-  await(turn, command, life.run, stop_time(life) + 60s);
+  await(turn, command, life.run, start_time(*life.plan));
 }
 
 void stop(Turn& turn, const CommandGiven& command, ServiceLife& life) {
@@ -82,13 +88,13 @@ void stop(Turn& turn, const CommandGiven& command, ServiceLife& life) {
     return answer(turn, command.id, 200, command.service + " is stopped already");
   unwant(turn, command.service);
   Duration at_most = 5s;
-  for (const auto& [name, other] : turn.world.services) at_most += other.wanted ? 0s : stop_time(other);
+  for (const auto& [name, other] : turn.world.services) at_most += other.wanted ? 0s : stop_time(*other.plan) + 5s;
   await(turn, command, life.run, at_most);
 }
 
 void restart(Turn& turn, const CommandGiven& command, ServiceLife& life) {
-  if (!is_up(life)) return start(turn, command, life);
-  await(turn, command, life.run, stop_time(life) + 60s);
+  if (!has_run(life)) return start(turn, command, life);
+  await(turn, command, life.run, start_time(*life.plan));
   life.restarts = 0;
   restart_run(turn, command.service, StopCause::operator_, Afterwards::start);
 }
@@ -207,9 +213,9 @@ std::optional<Answer> outcome(const World& world, const Waiting& waiting) {
       if (!life.wanted && life.state == ServiceState::stopped)
         return Answer{waiting.id, 409, "another command stopped " + name};
       const bool next_run = waiting.act == CommandAct::start || life.run > waiting.run;
-      if (is_up(life) && next_run)
-        return Answer{waiting.id, 200,
-                      name + " is ready: run " + std::to_string(life.run) + ", pid " + std::to_string(life.main.pid)};
+      if (life.state == ServiceState::late && next_run)
+        return Answer{waiting.id, 500, name + " is late: it was not ready in time, and is left alone"};
+      if (is_up(life) && next_run) return Answer{waiting.id, 200, ready_text(name, life)};
       if (life.state == ServiceState::starting && !life.spawning && !life.force && !life.leftovers.empty() &&
           life.plan->leftovers == LeftoverPolicy::hold) {
         return Answer{waiting.id, 409, name + " does not start: " + life.note + " (start --force goes on)"};

@@ -68,7 +68,7 @@ void end_beside(Turn& turn, const Crossing& crossing, const SlotKey& key) {
   if (*rung == RungKind::kill) {
     kill_now(turn, *engine);
   } else {
-    ask_to_end(turn, *engine, rule->stop.signal, turn.now.steady + rule->stop.grace);
+    ask_to_end(turn, *engine, rule->stop);
   }
 }
 

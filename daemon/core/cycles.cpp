@@ -4,6 +4,7 @@
 
 #include "daemon/core/budget.hpp"
 #include "daemon/core/engines.hpp"
+#include "daemon/core/jitter.hpp"
 #include "daemon/core/ladder.hpp"
 #include "daemon/core/lifecycle.hpp"
 #include "daemon/core/lineage.hpp"
@@ -19,16 +20,6 @@ constexpr std::size_t gone_cycle = static_cast<std::size_t>(-1);
 
 const char* act_text(CycleAct act) {
   return act == CycleAct::reconnect ? "reconnect" : "restart";
-}
-
-/// The same for the same host, service and turn; spread evenly over others (splitmix64's finaliser over an FNV-1a
-/// hash).
-double fraction(std::uint64_t seed, const std::string& service, std::uint64_t turn_number) {
-  std::uint64_t hash = 14695981039346656037ULL ^ seed ^ (turn_number * 0x9E3779B97F4A7C15ULL);
-  for (const char c : service) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-  hash = (hash ^ (hash >> 30)) * 0xBF58476D1CE4E5B9ULL;
-  hash = (hash ^ (hash >> 27)) * 0x94D049BB133111EBULL;
-  return static_cast<double>((hash ^ (hash >> 31)) >> 11) / static_cast<double>(1ULL << 53);
 }
 
 std::chrono::milliseconds jitter_of(const World& world, const std::string& service, const Cycle& cycle,
@@ -171,7 +162,7 @@ void begin_round(Turn& turn, const std::string& service, ServiceLife& life, std:
   round.began = turn.now.steady;
   if (cycle.act == CycleAct::restart) {
     round.restart = true;
-    round.deadline = turn.now.steady + life.plan->stop.grace + 10s + life.plan->heal;
+    round.deadline = turn.now.steady + stop_time(*life.plan) + ready_time(*life.plan);
     Intervention& ledger = open_intervention(turn, service, Cause::cycle, schedule_text(cycle) + ": restart");
     ledger.rungs.push_back({"restart", std::nullopt, turn.now.wall, turn.now.steady, {}, {}});
     round.intervention = ledger.id;

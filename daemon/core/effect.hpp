@@ -40,6 +40,18 @@ struct CallHook {
   std::map<std::string, std::string> placeholders;
   Duration timeout{};
 };
+/// → ProbeAnswered, not later than `timeout` from now
+struct AskProbe {
+  ProbeId id = 0;
+  std::string service;
+  Probe how;
+  ProcessId target;  ///< the engine that is asked; the app process for a service's own
+  Duration timeout{};
+};
+/// Nobody waits for that answer any more.
+struct CancelProbe {
+  ProbeId id = 0;
+};
 /// Nobody waits for that answer any more.
 struct CancelHook {
   HookId id = 0;
@@ -87,8 +99,9 @@ struct Quit {
   int code = 0;
 };
 
-using Effect = std::variant<Spawn, SendSignal, Look, ReadMemory, CallHook, CancelHook, LookAtEvidence, LookForLeftovers,
-                            SignalLeftover, DescribeStuck, FlushOutput, Record, Answer, Forget, Quit>;
+using Effect =
+    std::variant<Spawn, SendSignal, Look, ReadMemory, CallHook, CancelHook, AskProbe, CancelProbe, LookAtEvidence,
+                 LookForLeftovers, SignalLeftover, DescribeStuck, FlushOutput, Record, Answer, Forget, Quit>;
 using Effects = std::vector<Effect>;
 
 }  // namespace plimsoll::core

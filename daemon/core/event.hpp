@@ -89,6 +89,18 @@ struct HookAnswered {
   std::string detail;     ///< "HTTP 404", "the process does not catch SIGUSR2"
 };
 
+struct ProbeAnswered {
+  ProbeId probe = 0;
+  bool passed = false;
+  std::string detail;  ///< "HTTP 503", "connection refused"
+};
+/// The app said by itself that this run is ready: on its descriptor, by a line of its output, by READY=1.
+struct ReadySaid {
+  std::string service;
+  RunNumber run = 0;
+  std::string how;
+};
+
 /// Whether a live process of the run, no descendant of the dead owner, holds a connection to the engine.
 struct EvidenceLookedAt {
   ProcessId engine;
@@ -148,7 +160,7 @@ struct SignalToForward {
 struct DeadlineReached {};
 
 using Event = std::variant<DaemonStarted, SpawnSucceeded, SpawnFailed, Looked, ProcessEnded, ProcessReaped, ExitRead,
-                           MemorySampled, HookAnswered, EvidenceLookedAt, LeftoversLookedFor, StuckDescribed,
-                           CommandGiven, PlanReplaced, StopRequested, SignalToForward, DeadlineReached>;
+                           MemorySampled, HookAnswered, ProbeAnswered, ReadySaid, EvidenceLookedAt, LeftoversLookedFor,
+                           StuckDescribed, CommandGiven, PlanReplaced, StopRequested, SignalToForward, DeadlineReached>;
 
 }  // namespace plimsoll::core

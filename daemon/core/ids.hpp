@@ -21,6 +21,7 @@ struct ProcessId {
 inline constexpr ProcessId nobody{};
 
 using RunNumber = std::uint64_t;
+using ProbeId = std::uint64_t;  ///< one question of a probe; growing, never reused
 using HookId = std::uint64_t;
 using CommandId = std::uint64_t;
 using InterventionId = std::uint64_t;

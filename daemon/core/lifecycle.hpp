@@ -2,9 +2,11 @@
 //
 //   state     | what is true                                 | leaves by
 //   stopped   | nothing of it runs                           | wanted, requirements ready, no leftovers → starting
-//   starting  | its launch was asked for                     | spawned → ready; it failed → backoff or failed
-//   ready     | the exec succeeded (late: not ready in time) | asked to stop, main process ended → stopping
-//   stopping  | its processes are being ended                | empty → stopped starting backoff failed; → stuck
+//   starting  | waits, is launched, or is not ready yet      | ready → ready; not in time → late; ended → stopping;
+//             |                                              | its launch failed → backoff or failed
+//   ready     | it serves; a task is done                    | asked to stop, main process ended → stopping
+//   late      | not ready in time, and left alone            | ready → ready; else as ready
+//   stopping  | its processes are being ended                | empty → stopped starting backoff failed, a task ready
 //   stuck     | something outlived SIGKILL by 10 s           | empty → as stopping
 //   backoff   | waits to start again                         | its deadline → starting; asked to stop → stopped
 //   failed    | gave up, or its policy is to stay down       | an operator's start, a changed command → starting
@@ -18,9 +20,6 @@ namespace plimsoll::core {
 
 void set_state(Turn& turn, const std::string& service, ServiceState state, std::string why);
 
-void take_spawn(Turn& turn, const SpawnSucceeded& spawned);
-void take_spawn_failure(Turn& turn, const SpawnFailed& failed);
-void take_leftovers(Turn& turn, const LeftoversLookedFor& looked);
 void main_ended(Turn& turn, Process& main);
 
 /// Begins to end the run that is up; `afterwards` is what follows. Nothing happens if it is ending already, but a later
@@ -28,6 +27,9 @@ void main_ended(Turn& turn, Process& main);
 void end_run(Turn& turn, const std::string& service, StopCause cause, Afterwards afterwards, const std::string& why);
 /// end_run() for a deliberate restart, of our own judgement or an operator's.
 void restart_run(Turn& turn, const std::string& service, StopCause cause, Afterwards afterwards);
+
+/// Ends a run that did not do what it had to in time: its policy decides what follows.
+void end_as_failed(Turn& turn, const std::string& service, const std::string& why);
 
 /// Law 6: the budget is spent, and a hard line is still acted on: the run ends and the next one waits for its backoff.
 void restart_with_backoff(Turn& turn, const std::string& service, const std::string& why);
@@ -41,8 +43,6 @@ void after_the_end(Turn& turn, const std::string& service, Afterwards afterwards
 /// The daemon ends when everything is stopped: nothing is wanted any more.
 void stop_everything(Turn& turn);
 
-/// As a shell would: its code, 128 + signal, 127 not found, 126 not executable.
-int exit_code_of(const std::optional<Exit>& exit);
 /// 81 when something is stuck; an essential service's or the entrypoint's own code; 0 as asked.
 int quit_code(const World& world);
 

@@ -76,7 +76,7 @@ Tried end_subject(Turn& turn, const Place& place, Ladder& ladder, bool at_once) 
   }
   const EngineRule* rule = rule_of(turn.world, place.service, place.rule);
   const StopPolicy& stop = rule != nullptr ? rule->stop : life.plan->stop;
-  ask_to_end(turn, *process, stop.signal, turn.now.steady + stop.grace);
+  ask_to_end(turn, *process, stop);
   return {};
 }
 
@@ -93,7 +93,7 @@ Tried end_worker(Turn& turn, const Place& place, Ladder& ladder) {
   ladder.ended_owner = true;
   ladder.phase = Ladder::Phase::ending;
   ladder.deadline = never;
-  ask_to_end(turn, *owner, stop.signal, turn.now.steady + stop.grace);
+  ask_to_end(turn, *owner, stop);
   return {};
 }
 
@@ -105,7 +105,7 @@ Tried restart_service(Turn& turn, const Place& place, Ladder& ladder) {
   }
   ladder.run = life.run;
   ladder.phase = Ladder::Phase::verifying;
-  ladder.deadline = turn.now.steady + life.plan->stop.grace + 10s + ladder.expect.within.value_or(life.plan->heal);
+  ladder.deadline = turn.now.steady + stop_time(*life.plan) + ladder.expect.within.value_or(ready_time(*life.plan));
   restart_run(turn, place.service, StopCause::rung, Afterwards::start);
   return {};
 }

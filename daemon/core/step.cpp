@@ -6,10 +6,12 @@
 #include "daemon/core/cycles.hpp"
 #include "daemon/core/engines.hpp"
 #include "daemon/core/ladder.hpp"
+#include "daemon/core/launching.hpp"
 #include "daemon/core/lifecycle.hpp"
 #include "daemon/core/lineage.hpp"
 #include "daemon/core/memory.hpp"
 #include "daemon/core/orphans.hpp"
+#include "daemon/core/readiness.hpp"
 #include "daemon/core/reload.hpp"
 #include "daemon/core/stopping.hpp"
 
@@ -68,7 +70,15 @@ void take(Turn& turn, const MemorySampled& sampled) {
 
 void take(Turn& turn, const HookAnswered& answered) {
   take_hook_answer(turn, answered);
+  take_drain_answer(turn, answered);
   take_command_hook(turn, answered);
+}
+
+void take(Turn& turn, const ProbeAnswered& answered) {
+  take_readiness_answer(turn, answered);
+}
+void take(Turn& turn, const ReadySaid& said) {
+  take_ready_said(turn, said);
 }
 
 void take(Turn& turn, const EvidenceLookedAt& found) {

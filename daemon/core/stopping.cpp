@@ -24,6 +24,13 @@ std::string name_processes(const World& world, const std::vector<ProcessId>& ids
   return ids.size() > 8 ? text + " and " + std::to_string(ids.size() - 8) + " more" : text;
 }
 
+/// What is sent to one that is asked now.
+int signal_of_step(const ServiceLife& life) {
+  const StopPolicy& stop = life.plan->stop;
+  const std::size_t step = std::min(life.stop_step, stop.further.size());
+  return step == 0 ? stop.signal : stop.further[step - 1].signal;
+}
+
 /// The next generation: app processes whose recorded parent is dead. Their own children wait for them.
 void ask_generation(Turn& turn, ServiceLife& life, const std::vector<ProcessId>& members) {
   for (const ProcessId& id : members) {
@@ -31,7 +38,7 @@ void ask_generation(Turn& turn, ServiceLife& life, const std::vector<ProcessId>&
     const Process* parent = find_process(turn.world, process.parent);
     const bool parent_lives = parent != nullptr && parent->alive();
     if (!process.asked && !parent_lives && !of_engine(turn.world, process))
-      ask_to_end(turn, process, life.plan->stop.signal, never);
+      ask_to_end(turn, process, signal_of_step(life), never);
   }
 }
 
@@ -49,7 +56,7 @@ void ask_engines(Turn& turn, ServiceLife& life, const std::vector<ProcessId>& me
 void ask_gently(Turn& turn, ServiceLife& life, const std::vector<ProcessId>& members) {
   Process* main = find_process(turn.world, life.main);
   if (main != nullptr && main->alive()) {
-    if (!std::exchange(life.main_asked, true)) ask_to_end(turn, *main, life.plan->stop.signal, never);
+    if (!std::exchange(life.main_asked, true)) ask_to_end(turn, *main, signal_of_step(life), never);
     return;
   }
   const bool apps = std::any_of(members.begin(), members.end(), [&](const ProcessId& id) {
@@ -60,6 +67,24 @@ void ask_gently(Turn& turn, ServiceLife& life, const std::vector<ProcessId>& mem
   } else {
     ask_engines(turn, life, members);
   }
+}
+
+/// The next step of `stop.steps`: its signal to everybody of the app who was asked before.
+bool next_step(Turn& turn, const std::string& service, ServiceLife& life, const std::vector<ProcessId>& members) {
+  const auto& further = life.plan->stop.further;
+  const bool last_moment = turn.world.stopping && turn.now.steady >= turn.world.stop_deadline;
+  if (last_moment || life.stop_step >= further.size()) return false;
+  const StopStep& step = further[life.stop_step++];
+  life.deadline = turn.now.steady + step.grace;
+  for (const ProcessId& id : members) {
+    Process& process = *find_process(turn.world, id);
+    if (process.asked && !of_engine(turn.world, process)) ask_to_end(turn, process, step.signal, never);
+  }
+  turn.changed = true;
+  record(turn, entry(EventKind::service_state, service,
+                     "asks again, by step " + std::to_string(life.stop_step + 1) +
+                         " of its stop: " + name_processes(turn.world, members)));
+  return true;
 }
 
 void begin_killing(Turn& turn, const std::string& service, ServiceLife& life, const std::vector<ProcessId>& members) {
@@ -84,8 +109,26 @@ void name_what_was_left(Turn& turn, const std::string& service, const std::vecto
                          "; they are ended (run it in the foreground)"));
 }
 
+void end_drain(Turn& turn, const std::string& service, ServiceLife& life, const std::string& how) {
+  life.draining = 0;
+  life.deadline = turn.now.steady + life.plan->stop.grace;
+  turn.changed = true;
+  record(turn, entry(EventKind::hook, service, "drain: " + how + "; now it is asked to end"));
+}
+
+/// Whether the drain is still waited for, or was until now: then everything is looked at again. It ends with its
+/// answer, its deadline, the main process or the last moment.
+bool drains(Turn& turn, const std::string& service, ServiceLife& life, bool main_dead, Steady until) {
+  if (life.draining == 0) return false;
+  if (!main_dead && turn.now.steady < until) return true;
+  turn.emit(CancelHook{life.draining});
+  end_drain(turn, service, life, main_dead ? "its main process has ended" : "no answer in time");
+  return true;
+}
+
 void finish_stop(Turn& turn, const std::string& service, ServiceLife& life) {
   const Afterwards afterwards = life.afterwards;
+  if (life.draining != 0) turn.emit(CancelHook{std::exchange(life.draining, 0)});
   life.main = nobody;
   life.awaiting_look = false;
   life.killing = false;
@@ -95,6 +138,31 @@ void finish_stop(Turn& turn, const std::string& service, ServiceLife& life) {
 }
 
 }  // namespace
+
+void begin_stop(Turn& turn, const std::string& service, ServiceLife& life) {
+  life.deadline = turn.now.steady + life.plan->stop.grace;
+  const auto hook = life.plan->hooks.find(life.plan->stop.drain);
+  const Process* app = find_process(turn.world, app_process(turn.world, service));
+  const bool hears = app != nullptr && app->alive() && app->state != 'T' && app->state != 't';
+  if (hook == life.plan->hooks.end() || !hears) return;
+  CallHook call;
+  call.id = life.draining = turn.world.next_hook++;
+  call.service = service;
+  call.hook = hook->second;
+  call.target = app->id;
+  call.timeout = hook->second.timeout;
+  call.placeholders = {
+      {"owner_pid", std::to_string(app->id.pid)}, {"service", service}, {"run", std::to_string(life.run)}};
+  life.deadline = turn.now.steady + call.timeout + 2s;  // the edge keeps the time; this is for one that does not answer
+  record(turn, entry(EventKind::hook, service, "drains by hook '" + hook->first + "'"));
+  turn.emit(std::move(call));
+}
+
+void take_drain_answer(Turn& turn, const HookAnswered& answer) {
+  for (auto& [name, life] : turn.world.services) {
+    if (life.draining == answer.hook && answer.hook != 0) return end_drain(turn, name, life, answer.detail);
+  }
+}
 
 void settle_stop(Turn& turn, const std::string& service, ServiceLife& life) {
   const std::vector<ProcessId> members = live_members(turn.world, service);
@@ -110,7 +178,9 @@ void settle_stop(Turn& turn, const std::string& service, ServiceLife& life) {
   if (life.cause == StopCause::main_ended && main_dead && !std::exchange(life.main_asked, true))
     name_what_was_left(turn, service, members);
   const Steady end_of_grace = turn.world.stopping ? std::min(life.deadline, turn.world.stop_deadline) : life.deadline;
-  if (!life.killing && life.state != ServiceState::stuck && turn.now.steady >= end_of_grace)
+  if (drains(turn, service, life, main_dead, end_of_grace)) return;
+  if (!life.killing && life.state != ServiceState::stuck && turn.now.steady >= end_of_grace &&
+      !next_step(turn, service, life, members))
     begin_killing(turn, service, life, members);
   if (!life.killing && life.state != ServiceState::stuck) return ask_gently(turn, life, members);
   for (const ProcessId& id : members) {
@@ -158,7 +228,14 @@ void abandon_stuck(Turn& turn, const std::string& service) {
 
 void settle_graces(Turn& turn) {
   for (auto& [id, process] : turn.world.processes) {
-    if (process.alive() && turn.now.steady >= process.kill_at) {
+    if (!process.alive() || turn.now.steady < process.kill_at) continue;
+    if (!process.further.empty()) {
+      const StopStep step = process.further.front();
+      process.further.erase(process.further.begin());
+      ask_to_end(turn, process, step.signal, turn.now.steady + step.grace);
+      record(turn, entry(EventKind::rung, process,
+                         "asked " + std::to_string(id.pid) + " again, by the next step of its stop"));
+    } else {
       record(turn, entry(EventKind::rung, process, "SIGKILL to " + std::to_string(id.pid) + ", its grace is over"));
       kill_now(turn, process);
     }

@@ -7,6 +7,11 @@
 
 namespace plimsoll::core {
 
+/// The run begins to end: its drain, if it has one, then the first signal.
+void begin_stop(Turn& turn, const std::string& service, ServiceLife& life);
+/// The drain's answer, whatever it is: now it is asked to end.
+void take_drain_answer(Turn& turn, const HookAnswered& answer);
+
 void settle_stop(Turn& turn, const std::string& service, ServiceLife& life);
 
 /// A census came in: a tree that seemed empty is empty if it shows nothing new.

@@ -47,6 +47,10 @@ bool is_up(const ServiceLife& life) {
   return life.state == ServiceState::ready || life.state == ServiceState::late;
 }
 
+bool has_run(const ServiceLife& life) {
+  return is_up(life) || (life.state == ServiceState::starting && life.main != nobody);
+}
+
 const Process* outlived_sigkill(const World& world, const std::string& service, Steady now) {
   const auto found = std::find_if(world.processes.begin(), world.processes.end(), [&](const auto& item) {
     const Process& process = item.second;
@@ -113,6 +117,11 @@ void ask_to_end(Turn& turn, Process& process, int signal, Steady kill_at) {
   process.asked = turn.now.steady;
   process.kill_at = kill_at;
   turn.changed = true;
+}
+
+void ask_to_end(Turn& turn, Process& process, const StopPolicy& stop) {
+  ask_to_end(turn, process, stop.signal, turn.now.steady + stop.grace);
+  process.further = stop.further;
 }
 
 void kill_now(Turn& turn, Process& process) {

@@ -32,8 +32,10 @@ const Process* find_pid(const World& world, int pid);  ///< a living one
 /// Live processes recorded for the service.
 std::vector<ProcessId> live_members(const World& world, const std::string& service);
 
-/// Its main process runs, and nobody stops it.
+/// It serves: ready, or late and left alone. A task that is done is ready, too.
 bool is_up(const ServiceLife& life);
+/// Its main process was launched, and nobody stops it.
+bool has_run(const ServiceLife& life);
 
 /// A member that has outlived its SIGKILL by 10 s; null: none. A restart would not get rid of it (law 2).
 const Process* outlived_sigkill(const World& world, const std::string& service, Steady now);
@@ -53,6 +55,8 @@ void close_intervention(Turn& turn, InterventionId id, LadderEnd end);
 
 /// The stop signal, a SIGCONT behind it (a stopped process cannot act on a signal), and the instant its grace is over.
 void ask_to_end(Turn& turn, Process& process, int signal, Steady kill_at);
+/// All steps of the policy, SIGKILL behind the last (settle_graces).
+void ask_to_end(Turn& turn, Process& process, const StopPolicy& stop);
 void kill_now(Turn& turn, Process& process);
 
 }  // namespace plimsoll::core

@@ -43,6 +43,16 @@ struct MemoryWatch {
   bool exact_asked = false;  ///< and it is the exact one: its answer is judged, exact or not
 };
 
+/// A question that is asked again and again; at most one is under way.
+struct Asking {
+  ProbeId id = 0;            ///< under way; 0: none
+  Steady next = never;       ///< when it is asked next
+  Steady answer_by = never;  ///< the edge keeps the time; this is for one that does not answer at all
+  int failed = 0;            ///< in a row
+  int passed = 0;            ///< in a row
+  std::string last;          ///< what the last failure said
+};
+
 /// How a process came to be recorded.
 enum class Provenance { spawned, child, adopted };
 
@@ -87,9 +97,10 @@ struct Process {
   bool adopts = false;  ///< a recorded process was seen to move below it
   std::optional<Death> death;
 
-  std::optional<Steady> asked;   ///< we sent it a stop signal
-  std::optional<Steady> killed;  ///< we sent it SIGKILL
-  Steady kill_at = never;        ///< its grace is over then
+  std::optional<Steady> asked;    ///< we sent it a stop signal
+  std::optional<Steady> killed;   ///< we sent it SIGKILL
+  Steady kill_at = never;         ///< its grace is over then
+  std::vector<StopStep> further;  ///< steps of its stop that come before SIGKILL
 
   std::optional<Engine> engine;
   std::optional<Steady> engine_missing_since;  ///< of a worker that had one: its last engine is gone
@@ -166,9 +177,9 @@ struct CycleClock {
 };
 
 /// Why a run ends, which decides what follows it.
-enum class StopCause { none, operator_, main_ended, rung, cycle, reload, shutdown };
+enum class StopCause { none, operator_, main_ended, timed_out, rung, cycle, reload, shutdown };
 /// What follows when the tree is empty.
-enum class Afterwards { stay_stopped, start, back_off, fail, forget };
+enum class Afterwards { stay_stopped, start, back_off, fail, forget, done };
 
 struct ServiceLife {
   std::shared_ptr<const Service> plan;  ///< by which it lives now; a changed command holds from the next run on
@@ -179,8 +190,11 @@ struct ServiceLife {
   std::uint64_t restarts = 0;
   ProcessId main;  ///< `nobody` while there is none
   Steady since{};  ///< in this state
-  Steady ready_at{};
+  Steady spawned_at{};
+  Steady ready_at{};        ///< until it is ready: when it was spawned
   Steady deadline = never;  ///< of the state: end of backoff, of the grace, of the wait for SIGKILL to work
+
+  Asking readiness;
 
   bool leftovers_clear = false;  ///< looked for, none left (or told to go on)
   bool looking_for_leftovers = false;
@@ -191,7 +205,9 @@ struct ServiceLife {
 
   StopCause cause = StopCause::none;
   Afterwards afterwards = Afterwards::stay_stopped;
-  bool killing = false;  ///< the grace is over: everything gets SIGKILL
+  bool killing = false;       ///< the grace is over: everything gets SIGKILL
+  std::size_t stop_step = 0;  ///< of `stop.further`: how many have been taken
+  HookId draining = 0;        ///< the drain hook that is under way; nobody is signalled before its answer
   bool main_asked = false;
   bool awaiting_look = false;  ///< no member lives: one more census decides whether the tree is empty
   Steady look_again = never;   ///< that census was not complete: another one is asked for then
@@ -255,6 +271,7 @@ struct World {
   std::deque<Intervention> ledger;  ///< the last 256
   std::vector<Waiting> waiting;
   HookId next_hook = 1;
+  ProbeId next_probe = 1;
   InterventionId next_intervention = 1;
 };
 

@@ -20,6 +20,7 @@
 #include "daemon/run/loop.hpp"
 #include "daemon/run/members.hpp"
 #include "daemon/run/output.hpp"
+#include "daemon/run/prober.hpp"
 #include "daemon/run/signals.hpp"
 #include "daemon/run/sources.hpp"
 #include "daemon/sys/notify.hpp"
@@ -65,6 +66,8 @@ class Daemon {
   void perform(const core::ReadMemory& effect);
   void perform(const core::CallHook& effect);
   void perform(const core::CancelHook& effect);
+  void perform(const core::AskProbe& effect);
+  void perform(const core::CancelProbe& effect);
   void perform(const core::LookAtEvidence& effect);
   void perform(const core::LookForLeftovers& effect);
   void perform(const core::SignalLeftover& effect);
@@ -75,6 +78,7 @@ class Daemon {
   void perform(const core::Forget& effect);
   void perform(const core::Quit& effect);
   Output::Ends output_of(const std::string& service);
+  void watch_for_ready(const Service& service, core::RunNumber run);
   [[nodiscard]] std::string describe(core::ProcessId id) const;
 
   // control.cpp: what comes from outside
@@ -105,6 +109,7 @@ class Daemon {
   Leftovers leftovers_;
   std::unique_ptr<Launcher> launcher_;
   std::unique_ptr<HookCaller> hooks_;
+  std::unique_ptr<Prober> prober_;
   std::unique_ptr<Signals> signals_;
   std::optional<sys::ListeningSocket> socket_;
   std::unique_ptr<api::Server> server_;

@@ -1,27 +1,15 @@
 #include "daemon/run/hook_caller.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <csignal>
-#include <cstring>
+#include <cerrno>
 #include <variant>
 
 #include "config/plan/units.hpp"
 #include "daemon/run/hook_http.hpp"
-#include "daemon/sys/spawn.hpp"
 
 namespace plimsoll::run {
 namespace {
 
 using core::HookResult;
-
-constexpr std::chrono::seconds grace_of_command{2};
-
-std::string error_text(int error) {
-  const char* text = ::strerrordesc_np(error);
-  return text != nullptr ? text : "error " + std::to_string(error);
-}
 
 /// Where a header would end and another begin.
 bool holds_line_end(const std::string& text) {
@@ -30,27 +18,15 @@ bool holds_line_end(const std::string& text) {
 
 }  // namespace
 
-struct HookCaller::Call {
-  explicit Call(Loop& loop) : deadline(loop) {}
-  std::unique_ptr<HttpAsking> http;
-  pid_t command = 0;
-  Alarm deadline;
-};
-
 HookCaller::HookCaller(Loop& loop, Members& members, sys::ProcFs proc, HookEnvironment environment, Dispatch dispatch)
     : loop_(loop),
       members_(members),
       proc_(std::move(proc)),
       environment_(std::move(environment)),
       dispatch_(std::move(dispatch)),
-      here_(std::make_shared<bool>(true)) {}
+      commands_(loop, members) {}
 
-HookCaller::~HookCaller() {
-  for (const auto& [id, call] : calls_) {
-    if (call->command > 0) members_.signal_helper(call->command, SIGKILL);
-  }
-  for (const auto& [pid, alarm] : ending_) members_.signal_helper(pid, SIGKILL);
-}
+HookCaller::~HookCaller() = default;
 
 void HookCaller::call(const core::CallHook& hook) {
   if (const auto* how = std::get_if<HttpHook>(&hook.hook.how)) {
@@ -63,11 +39,8 @@ void HookCaller::call(const core::CallHook& hook) {
 }
 
 void HookCaller::cancel(core::HookId id) {
-  const auto found = calls_.find(id);
-  if (found == calls_.end()) return;
-  const pid_t command = found->second->command;
-  calls_.erase(found);
-  if (command > 0) end_command(command);
+  calls_.erase(id);
+  commands_.cancel(id);
 }
 
 void HookCaller::answer(core::HookId id, HookResult result, std::string detail, int wrong_answers) {
@@ -89,12 +62,10 @@ void HookCaller::call_http(const core::CallHook& hook, const HttpHook& how) {
       return answer(hook.id, HookResult::failed, "the header " + name + " holds an end of a line");
     request.headers.emplace_back(name, *text);
   }
-  auto call = std::make_unique<Call>(loop_);
   auto then = [this, id = hook.id](HttpOutcome outcome) {
     answer(id, outcome.result, std::move(outcome.detail), outcome.wrong_answers);
   };
-  call->http = std::make_unique<HttpAsking>(loop_, std::move(request), hook.timeout, std::move(then));
-  calls_[hook.id] = std::move(call);
+  calls_[hook.id] = std::make_unique<HttpAsking>(loop_, std::move(request), hook.timeout, std::move(then));
 }
 
 void HookCaller::call_signal(const core::CallHook& hook, const SignalHook& how) {
@@ -112,48 +83,16 @@ void HookCaller::call_signal(const core::CallHook& hook, const SignalHook& how) 
 }
 
 void HookCaller::call_exec(const core::CallHook& hook, const ExecHook& how) {
-  const sys::Fd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  sys::SpawnRequest request;
-  for (const std::string& word : how.argv) request.argv.push_back(fill_in(word, hook.placeholders));
-  request.environment = environment_.whole(hook.service);
-  request.stdin_fd = null.get();
-  // stdout is for data, and a hook's talk is none: collectors parse what the services say there.
-  request.stdout_fd = STDERR_FILENO;
-  request.descriptor_limit = environment_.descriptor_limit;
-  sys::SpawnOutcome outcome = sys::spawn(request);
-  if (!outcome.ok) {
-    const std::string step = sys::to_text(outcome.failure.step);
-    return answer(hook.id, HookResult::failed, "cannot start it: " + step + ": " + error_text(outcome.failure.error));
-  }
-  const pid_t pid = outcome.spawned.pid;
-  auto call = std::make_unique<Call>(loop_);
-  call->command = pid;
-  call->deadline.set_after(hook.timeout, [this, id = hook.id, pid, timeout = hook.timeout] {
-    answer(id, HookResult::timed_out, "no end within " + to_text(timeout));
-    end_command(pid);
-  });
-  calls_[hook.id] = std::move(call);
-  auto on_end = [this, pid, here = std::weak_ptr<bool>(here_)](const sys::WaitStatus& status) {
-    if (!here.expired()) command_ended(pid, status);
+  CommandRunner::Command command{{}, environment_.whole(hook.service), environment_.descriptor_limit, hook.timeout};
+  for (const std::string& word : how.argv) command.argv.push_back(fill_in(word, hook.placeholders));
+  auto then = [this, id = hook.id](CommandRunner::Ended ended) {
+    const bool late = ended.how == CommandRunner::Ended::How::timed_out;
+    const HookResult result = ended.success ? HookResult::done : late ? HookResult::timed_out : HookResult::failed;
+    answer(id, result, std::move(ended.detail));
   };
-  members_.add_helper(pid, std::move(outcome.spawned.pidfd), std::move(on_end));
-}
-
-void HookCaller::command_ended(pid_t pid, const sys::WaitStatus& status) {
-  ending_.erase(pid);
-  for (const auto& [id, call] : calls_) {
-    if (call->command != pid) continue;
-    if (status.signaled) return answer(id, HookResult::failed, "ended by " + signal_name(status.signal));
-    const HookResult result = status.code == 0 ? HookResult::done : HookResult::failed;
-    return answer(id, result, "exited with " + std::to_string(status.code));
-  }
-}
-
-void HookCaller::end_command(pid_t pid) {
-  if (members_.signal_helper(pid, SIGTERM)) return;
-  auto alarm = std::make_unique<Alarm>(loop_);
-  alarm->set_after(grace_of_command, [this, pid] { members_.signal_helper(pid, SIGKILL); });
-  ending_[pid] = std::move(alarm);
+  calls_[hook.id] = nullptr;
+  if (auto failure = commands_.start(hook.id, std::move(command), std::move(then)))
+    answer(hook.id, HookResult::failed, std::move(*failure));
 }
 
 std::string fill_in(std::string text, const std::map<std::string, std::string>& placeholders) {

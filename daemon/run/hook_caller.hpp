@@ -9,8 +9,10 @@
 #include <string>
 
 #include "daemon/core/effect.hpp"
+#include "daemon/run/command_runner.hpp"
 #include "daemon/run/dispatch.hpp"
 #include "daemon/run/environment.hpp"
+#include "daemon/run/hook_http.hpp"
 #include "daemon/run/loop.hpp"
 #include "daemon/run/members.hpp"
 #include "daemon/sys/procfs.hpp"
@@ -40,22 +42,18 @@ class HookCaller {
   [[nodiscard]] std::size_t size() const { return calls_.size(); }
 
  private:
-  struct Call;
   void answer(core::HookId id, core::HookResult result, std::string detail, int wrong_answers = 0);
   void call_http(const core::CallHook& hook, const HttpHook& how);
   void call_signal(const core::CallHook& hook, const SignalHook& how);
   void call_exec(const core::CallHook& hook, const ExecHook& how);
-  void command_ended(pid_t pid, const sys::WaitStatus& status);
-  void end_command(pid_t pid);
 
   Loop& loop_;
   Members& members_;
   sys::ProcFs proc_;
   HookEnvironment environment_;
   Dispatch dispatch_;
-  std::map<core::HookId, std::unique_ptr<Call>> calls_;
-  std::map<pid_t, std::unique_ptr<Alarm>> ending_;  ///< commands whose time is over: SIGKILL follows
-  std::shared_ptr<bool> here_;
+  CommandRunner commands_;
+  std::map<core::HookId, std::unique_ptr<HttpAsking>> calls_;  ///< null: a command's
 };
 
 /// "{engine_pid}" and the like replaced by their values; what has none stays as it is written.

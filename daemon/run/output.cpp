@@ -22,8 +22,8 @@ constexpr int pieces_at_end = 16;
 /// One FIFO and what was read of its last, unfinished line.
 class Output::Stream {
  public:
-  Stream(Loop& loop, sys::OutputFifo fifo, LineSink& sink)
-      : fifo_(std::move(fifo)), sink_(sink), watch_(loop, fifo_.read_end.get()) {
+  Stream(Loop& loop, sys::OutputFifo fifo, LineSink& sink, Output& output)
+      : fifo_(std::move(fifo)), sink_(sink), output_(output), watch_(loop, fifo_.read_end.get()) {
     watch_.on_readable([this] { drain(pieces_per_turn); });
   }
 
@@ -56,6 +56,7 @@ class Output::Stream {
     const std::string_view whole = bytes.substr(0, last_end + 1);
     if (partial_.empty()) {
       sink_.write(whole);
+      output_.show(whole);
     } else {
       partial_.append(whole);
       pass_on();
@@ -65,11 +66,13 @@ class Output::Stream {
 
   void pass_on() {
     sink_.write(partial_);
+    output_.show(partial_);
     partial_.clear();
   }
 
   sys::OutputFifo fifo_;
   LineSink& sink_;
+  Output& output_;
   std::string partial_;
   Watch watch_;  // last: it lends the descriptor
 };
@@ -88,8 +91,8 @@ sys::Result<std::unique_ptr<Output>> Output::open(Loop& loop, const std::string&
   auto err_fifo = sys::open_output(folder, service + ".stderr");
   if (!err_fifo) return err_fifo.error();
   std::unique_ptr<Output> output(new Output);
-  output->out_ = std::make_unique<Stream>(loop, std::move(*out_fifo), out);
-  output->err_ = std::make_unique<Stream>(loop, std::move(*err_fifo), err);
+  output->out_ = std::make_unique<Stream>(loop, std::move(*out_fifo), out, *output);
+  output->err_ = std::make_unique<Stream>(loop, std::move(*err_fifo), err, *output);
   return output;
 }
 
@@ -103,6 +106,20 @@ Output::Ends Output::child_ends() const {
 void Output::run_ended() {
   out_->run_ended();
   err_->run_ended();
+  look_ = nullptr;
+}
+
+void Output::watch_lines(std::function<bool(std::string_view)> look) {
+  look_ = std::move(look);
+}
+
+void Output::show(std::string_view lines) {
+  constexpr std::size_t longest_looked_at = 4096;
+  while (look_ && !lines.empty()) {
+    const std::size_t end = std::min(lines.find('\n'), lines.size());
+    if (look_(lines.substr(0, std::min(end, longest_looked_at)))) look_ = nullptr;
+    lines.remove_prefix(std::min(end + 1, lines.size()));
+  }
 }
 
 }  // namespace plimsoll::run

@@ -3,8 +3,10 @@
 // service.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "daemon/run/line_sink.hpp"
 #include "daemon/run/loop.hpp"
@@ -32,14 +34,19 @@ class Output {
 
   /// Lent, for the spawn.
   [[nodiscard]] Ends child_ends() const;
+  /// Each whole line of the run is shown to `look` (without its end, and no longer than 4 KiB of it) until that returns
+  /// true.
+  void watch_lines(std::function<bool(std::string_view line)> look);
   /// Reads what is there and passes on a last line without its end (with one: the next line is another's).
   void run_ended();
 
  private:
   class Stream;
   Output();
+  void show(std::string_view lines);
   std::unique_ptr<Stream> out_;
   std::unique_ptr<Stream> err_;
+  std::function<bool(std::string_view)> look_;
 };
 
 }  // namespace plimsoll::run

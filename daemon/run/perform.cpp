@@ -15,6 +15,19 @@ void Daemon::perform(const core::Spawn& effect) {
   if (service == nullptr) return;
   std::visit([this](auto outcome) { dispatch(std::move(outcome)); },
              launcher_->launch(*service, effect.run, output_of(effect.service)));
+  watch_for_ready(*service, effect.run);
+}
+
+/// The line by which a run says that it is ready.
+void Daemon::watch_for_ready(const Service& service, core::RunNumber run) {
+  const auto found = outputs_.find(service.name);
+  const LogProbe* log = service.ready ? std::get_if<LogProbe>(&service.ready->how) : nullptr;
+  if (log == nullptr || found == outputs_.end()) return;
+  found->second->watch_lines([this, name = service.name, run, glob = log->line](std::string_view line) {
+    if (!core::glob_matches(glob, line)) return false;
+    dispatch(core::ReadySaid{name, run, "it said so in its output"});
+    return true;
+  });
 }
 
 void Daemon::perform(const core::SendSignal& effect) {
@@ -46,6 +59,12 @@ void Daemon::perform(const core::CallHook& effect) {
 }
 void Daemon::perform(const core::CancelHook& effect) {
   hooks_->cancel(effect.id);
+}
+void Daemon::perform(const core::AskProbe& effect) {
+  prober_->ask(effect);
+}
+void Daemon::perform(const core::CancelProbe& effect) {
+  prober_->cancel(effect.id);
 }
 void Daemon::perform(const core::LookAtEvidence& effect) {
   dispatch(evidence_.look(effect));

@@ -67,7 +67,7 @@ def test_a_syntax_error_is_told_alone(nest):
 
 
 @pytest.mark.parametrize("text,word", [
-    ('[services.a]\ncommand = ["a"]\nready = { delay = "1s" }\n', "not yet supported"),
+    ('[services.a]\ncommand = ["a"]\nlive = { interval = "1s" }\n', "not yet supported"),
     ('[services.a]\ncommand = ["a"]\nmemory = { metric = "pss" }\n', "not yet supported"),
     ('[daemon]\nlisten = "127.0.0.1:1"\n', "not yet supported"),
     ('[services.a]\ncommand = ["a"]\nmemory = { soft = "2GiB", hard = "1GiB" }\n', "soft"),
@@ -236,3 +236,10 @@ def test_a_reload_takes_new_hooks_lines_and_rungs_of_an_engine_into_use(nest):
     reload_by_ctl(daemon)
     wait_until(lambda: not alive(engine), what="the new line being acted on", report=daemon.report)
     assert daemon.service("app")["pid"] == main
+
+
+def test_a_dependency_loop_is_named_with_its_path(tmp_path):
+    path = tmp_path / "loop.toml"
+    path.write_text('[services.a]\ncommand=["x"]\nafter=["b"]\n[services.b]\ncommand=["x"]\nrequires=["a"]\n')
+    code, out, err = plimsolld("--check", path)
+    assert code == 78 and "'a -> b -> a'" in out + err

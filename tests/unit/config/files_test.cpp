@@ -88,8 +88,8 @@ TEST(Files, InTheDocumentationAreOneFileThatLoads) {
       text += line + "\n";
     }
   }
-  EXPECT_EQ(blocks, 5);
-  EXPECT_EQ(plan_of(text).services.size(), 2U);
+  EXPECT_GE(blocks, 8);
+  EXPECT_GE(plan_of(text).services.size(), 6U);
 }
 
 TEST(Print, OfEveryKeyLoadsAsAnEqualPlan) {
@@ -106,8 +106,12 @@ command = ["x", "", "new\nline", "del\u007f", "quote\"'"]
 working_directory = "/w"
 environment = { "A B" = "1", C = false, "ü" = "2" }
 requires = ["z"]
+after = ["bridge"]
+ready = { http = { unix = "/h", path = "/ready" }, interval = "20ms", timeout = "7s", on_timeout = "restart" }
 restart = "never"
-backoff = { first = "0s", factor = 1.1, max = "0s", forgive = "0s" }
+success = [0, 3, 143]
+stop = { drain = "s", steps = [{ signal = "SIGINT", grace = "1s" }, { signal = "SIGTERM", grace = "2s" }] }
+backoff = { first = "0s", factor = 1.1, max = "0s", forgive = "0s", jitter = "20%" }
 give_up = { after = 1, within = "1ms" }
 memory = { of = "tree", soft = "1000001B", hard = "1.5GiB", slack = "3MiB" }
 on_soft = [{ do = "end", expect = { within = "1s" } }, "wait:5m", "hook:s"]
@@ -139,6 +143,24 @@ do = "restart"
 every = "90m"
 [services.z]
 command = ["y"]
+ready = { tcp = "[::1]:80" }
+[services.bridge]
+command = ["y"]
+engine_of = { service = "a.b", restarts_with_app = true }
+ready = { log = "*up*", timeout = "2s" }
+[services.migrate]
+kind = "task"
+command = ["y"]
+time_limit = "9m"
+[services.u]
+command = ["y"]
+ready = { unix = "/u.sock" }
+[services.e]
+command = ["y"]
+ready = { exec = ["test", "-e", "/up"] }
+[services.d]
+command = ["y"]
+ready = { delay = "3s" }
 )toml"));
 }
 

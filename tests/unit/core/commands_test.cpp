@@ -105,7 +105,7 @@ HISTORY(Command, StartThatWaitsForARequirementIsAnsweredAtItsDeadline) {
   web.required = {"db"};
   h.begin(plan_of({bare("db"), web}));
   const CommandId id = h.asks(CommandAct::start, "web");
-  h.at(100s);
+  h.at(99s);
   EXPECT_EQ(h.status(id), 0);
   h.at(110s);
   EXPECT_EQ(h.status(id), 500);

@@ -130,6 +130,12 @@ class History {
   }
   /// What the next hooks come to; without it a hook is never answered.
   std::function<void(const CallHook&)> on_hook;
+  /// What the next probes come to; without it none is ever answered.
+  std::function<void(const AskProbe&)> on_probe;
+  int questions = 0;
+  void answers_probe(ProbeId probe, bool passed) {
+    happens(ProbeAnswered{probe, passed, passed ? "HTTP 200" : "HTTP 503"});
+  }
   void answers(HookId hook, HookResult result, std::string detail = "HTTP 200") {
     happens(HookAnswered{hook, result, 0, std::move(detail)});
   }
@@ -342,6 +348,12 @@ class History {
     if (on_hook) on_hook(call);
   }
   void perform(const CancelHook& cancel) { add(cancelled, cancel.id); }
+  void perform(const AskProbe& question) {
+    add(effects, Effect{question});
+    ++questions;
+    if (on_probe) on_probe(question);
+  }
+  void perform(const CancelProbe&) {}
   void perform(const LookAtEvidence& look) {
     add(effects, Effect{look});
     EvidenceLookedAt seen{look.engine, std::nullopt, ports_known, ports_known ? "descriptors" : "nothing readable"};

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "daemon/core/policy.hpp"
 #include "tests/unit/core/history.hpp"
 
 namespace plimsoll::core {
@@ -20,7 +21,13 @@ SpawnFailed no_such_file() {
 /// Brings the service into a state, by the way that leads there.
 void reach(History& h, ServiceState state) {
   Service service = bare();
-  service.backoff = {5s, 2.0, 60s, 60s};
+  service.backoff = {5s, 2.0, 60s, 60s, {}};
+  if (state == ServiceState::late) {
+    service.ready = Readiness{TcpProbe{"127.0.0.1", "80"}, 1s, 3s, false};
+    h.begin(service);
+    h.at(5s);
+    return;
+  }
   if (state == ServiceState::failed) service.restart = RestartPolicy::never;
   if (state == ServiceState::starting) {
     h.leftovers = {{{77, 1}, "old", 1, 55}};
@@ -80,6 +87,7 @@ void apply(History& h, const std::string& event) {
       h.alive(id) && h.kernel.find(id)->unkillable ? h.stuck(id, false) : h.dies(id, by_signal(SIGKILL));
   }
   if (event == "leftovers end") h.leftovers.clear();
+  if (event == "it answers") h.on_probe = [&h](const AskProbe& question) { h.answers_probe(question.id, true); };
   h.after(500ms);
   if (event == "time passes") h.after(100s);
 }
@@ -107,7 +115,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Transition{S::starting, "time passes", S::starting}, Transition{S::ready, "start", S::ready},
                     Transition{S::ready, "stop", S::stopped}, Transition{S::ready, "restart", S::ready},
                     Transition{S::ready, "reload", S::ready}, Transition{S::ready, "main ends", S::backoff},
-                    Transition{S::ready, "time passes", S::ready}, Transition{S::stopping, "start", S::stopping},
+                    Transition{S::ready, "time passes", S::ready}, Transition{S::late, "start", S::late},
+                    Transition{S::late, "stop", S::stopped}, Transition{S::late, "main ends", S::backoff},
+                    Transition{S::late, "time passes", S::late}, Transition{S::stopping, "start", S::stopping},
                     Transition{S::stopping, "stop", S::stopping}, Transition{S::stopping, "restart", S::stopping},
                     Transition{S::stopping, "reload", S::stopping}, Transition{S::stopping, "tree empties", S::stopped},
                     Transition{S::stopping, "time passes", S::stopped}, Transition{S::stuck, "start", S::stuck},
@@ -125,7 +135,7 @@ TEST(StateTable, OfTheHeaderNamesEveryState) {
   std::stringstream text;
   text << file.rdbuf();
   for (const S state : {S::stopped, S::starting, S::ready, S::late, S::stopping, S::backoff, S::failed, S::stuck}) {
-    const std::string row = state == S::late ? "(late: " : std::string{"//   "} + to_text(state) + " ";
+    const std::string row = std::string{"//   "} + to_text(state) + " ";
     EXPECT_NE(text.str().find(row), std::string::npos) << to_text(state);
   }
 }
@@ -172,7 +182,7 @@ INSTANTIATE_TEST_SUITE_P(Rows, Policy,
 
 HISTORY(Backoff, DoublesUpToItsMaximum) {
   Service service = bare();
-  service.backoff = {1s, 2.0, 10s, 60s};
+  service.backoff = {1s, 2.0, 10s, 60s, {}};
   std::vector<Duration> spawned;
   h.on_spawn = [&](ProcessId) { spawned.push_back(h.elapsed()); };
   h.begin(service);

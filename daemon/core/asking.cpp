@@ -1,0 +1,53 @@
+#include "daemon/core/asking.hpp"
+
+#include <algorithm>
+
+namespace plimsoll::core {
+namespace {
+
+/// What the edge may be late with an answer before it counts as none.
+constexpr Duration edge_may_be_late{2'000};
+
+void count(Asking& asking, bool passed, const std::string& detail) {
+  asking.id = 0;
+  asking.answer_by = never;
+  asking.passed = passed ? asking.passed + 1 : 0;
+  asking.failed = passed ? 0 : asking.failed + 1;
+  if (!passed) asking.last = detail;
+}
+
+}  // namespace
+
+void ask_when_due(Turn& turn, Asking& asking, AskProbe question, Duration interval) {
+  if (asking.id != 0 || turn.now.steady < asking.next) return;
+  question.id = asking.id = turn.world.next_probe++;
+  asking.next = turn.now.steady + interval;
+  asking.answer_by = turn.now.steady + question.timeout + edge_may_be_late;
+  turn.emit(std::move(question));
+}
+
+bool take_answer(Turn& turn, Asking& asking, const ProbeAnswered& answer) {
+  if (asking.id == 0 || asking.id != answer.probe) return false;
+  count(asking, answer.passed, answer.detail);
+  turn.changed = true;
+  return true;
+}
+
+bool answer_is_overdue(Turn& turn, Asking& asking) {
+  if (asking.id == 0 || turn.now.steady < asking.answer_by) return false;
+  turn.emit(CancelProbe{asking.id});
+  count(asking, false, "no answer");
+  turn.changed = true;
+  return true;
+}
+
+void stop_asking(Turn& turn, Asking& asking) {
+  if (asking.id != 0) turn.emit(CancelProbe{asking.id});
+  asking = {};
+}
+
+Steady asking_deadline(const Asking& asking) {
+  return asking.id != 0 ? asking.answer_by : asking.next;
+}
+
+}  // namespace plimsoll::core

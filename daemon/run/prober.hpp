@@ -1,0 +1,50 @@
+// Asks whether a service or an engine is ready, or still well: by a GET, a connection, a command. Each question is
+// answered by one ProbeAnswered, not later than its time, unless it is cancelled before. Nothing here blocks: hosts are
+// addresses, connections are waited for.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "daemon/core/effect.hpp"
+#include "daemon/run/command_runner.hpp"
+#include "daemon/run/dispatch.hpp"
+#include "daemon/run/hook_caller.hpp"
+#include "daemon/run/hook_http.hpp"
+#include "daemon/run/loop.hpp"
+#include "daemon/run/members.hpp"
+
+namespace plimsoll::run {
+
+class Prober {
+ public:
+  Prober(Loop& loop, Members& members, HookEnvironment environment, Dispatch dispatch);
+  ~Prober();
+  Prober(const Prober&) = delete;
+  Prober& operator=(const Prober&) = delete;
+
+  void ask(const core::AskProbe& question);
+  /// No answer comes any more.
+  void cancel(core::ProbeId id);
+
+ private:
+  struct Connecting;
+  void answer(core::ProbeId id, bool passed, std::string detail);
+  void ask_http(const core::AskProbe& question, const HttpProbe& how);
+  void connect(const core::AskProbe& question, const sockaddr* address, unsigned size, std::string place);
+  void ask_tcp(const core::AskProbe& question, const TcpProbe& how);
+  void ask_unix(const core::AskProbe& question, const UnixProbe& how);
+  void ask_exec(const core::AskProbe& question, const ExecProbe& how);
+
+  Loop& loop_;
+  HookEnvironment environment_;
+  Dispatch dispatch_;
+  CommandRunner commands_;
+  std::map<core::ProbeId, std::unique_ptr<HttpAsking>> requests_;
+  std::map<core::ProbeId, std::unique_ptr<Connecting>> connections_;
+};
+
+}  // namespace plimsoll::run
