@@ -18,6 +18,8 @@ constexpr milliseconds young_for{2'000};
 constexpr milliseconds between_readings{1'000};
 /// Of those that are merely due: the longest unread first, so that a thousand of them stop nothing for 20 ms.
 constexpr std::size_t routine_per_look = 100;
+/// Tenths of a millisecond that an environment may be empty; some programs have none at all.
+constexpr int exec_patience = 20;
 
 /// States that mean something, and one for all that come and go.
 char class_of(char state) {
@@ -68,7 +70,12 @@ void Census::set_parent(core::Sighting& sighting, const sys::Stat& stat) const {
 
 void Census::read_tag(core::Sighting& sighting) const {
   if (!sources_.environ) return;
-  const auto environment = proc_.environ(sighting.id.pid);
+  auto environment = proc_.environ(sighting.id.pid);
+  // In the middle of an exec there is none yet, for microseconds: a tag that is missed then is missed for good.
+  for (int again = 0; environment && environment->empty() && again < exec_patience; ++again) {
+    ::usleep(100);
+    environment = proc_.environ(sighting.id.pid);
+  }
   const auto tag = environment ? find_run_tag(*environment) : std::nullopt;
   if (!tag || tag->life != life_) return;
   sighting.run_service = tag->service;

@@ -28,6 +28,8 @@ class LeftoversTest : public ::testing::Test {
     request.environment = {"PATH=/usr/bin:/bin", "PLIMSOLL_RUN=" + tag};
     const auto outcome = sys::spawn(request);
     EXPECT_TRUE(outcome.ok);
+    // spawn() is back when the exec has begun; until it is over there is no environment to be read.
+    edge.until([&] { return !edge.proc.environ(outcome.spawned.pid)->empty(); }, "its environment");
     return Edge::id_of(outcome.spawned.pid);
   }
   core::LeftoversLookedFor look(const std::string& service) {
