@@ -91,11 +91,13 @@ void read_ladders(Reader& table, const Service& service, EngineRule& into) {
   into.on_soft = default_ladder(into, {RungKind::reconnect, RungKind::worker, RungKind::restart});
   into.on_hard = default_ladder(into, {RungKind::end, RungKind::worker, RungKind::restart});
   into.on_lost = default_ladder(into, {RungKind::reconnect, RungKind::restart});
+  into.on_hung = default_ladder(into, {RungKind::kill});
   // A reconnect that is written but wrong was recorded already; rungs that use it are right.
   const LadderPlace place{service.hooks, into.memory.soft, into.expect, true, table.has("reconnect")};
   read_ladder(table, "on_soft", LadderCause::soft, place, into.on_soft);
   read_ladder(table, "on_hard", LadderCause::hard, place, into.on_hard);
   read_ladder(table, "on_lost", LadderCause::lost, place, into.on_lost);
+  read_ladder(table, "on_hung", LadderCause::hung, place, into.on_hung);
 }
 
 void read_orphan(Reader& parent, OrphanPolicy& into) {
@@ -124,7 +126,8 @@ EngineRule read_engine(Reader& written, const std::string& name, const Service& 
   read_reconnect(table, service, engine);
   read_ladders(table, service, engine);
   read_orphan(table, engine.orphan);
-  table.not_yet({"on_hung", "live", "kind"});
+  read_live(table, true, engine.live);
+  table.not_yet({"kind"});
   table.finish();
   return engine;
 }

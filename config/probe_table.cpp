@@ -1,5 +1,5 @@
-// Probes: the key `ready`, and how a probe is written wherever there is one. Exactly one way of asking, and how often
-// and how long it is asked.
+// Probes: the keys `ready` and `live`, and how a probe is written wherever there is one. Exactly one way of asking, and
+// how often and how long it is asked.
 #include <algorithm>
 #include <array>
 
@@ -67,7 +67,53 @@ void read_said(Reader& table, Probe& into) {
   if (table.read("delay", delay.after)) into = delay;
 }
 
+/// An engine is asked on the port that it listens on, wherever that is.
+void read_engine_probe(Reader& table, Probe& into) {
+  HttpProbe http;
+  http.request.method = "GET";
+  if (table.read("http", http.request.path)) {
+    const bool path = http.request.path.starts_with('/') && http.request.path.find_first_of(" #{") == std::string::npos;
+    table.require(path, "http", "must be a path such as /status (an engine is asked on its own port)");
+    into = std::move(http);
+  }
+  bool connects = false;
+  if (table.read("tcp", connects)) {
+    table.require(connects, "tcp", "must be true (an engine is asked on its own port)");
+    into = TcpProbe{};
+  }
+}
+
 }  // namespace
+
+void read_live(Reader& parent, bool of_engine, std::optional<Liveness>& into) {
+  std::optional<Reader> table = parent.table("live");
+  if (!table) return;
+  Liveness live;
+  if (of_engine) {
+    read_engine_probe(*table, live.how);
+  } else {
+    read_http_probe(*table, live.how);
+    read_tcp_probe(*table, live.how);
+    read_unix_probe(*table, live.how);
+  }
+  read_exec_probe(*table, live.how);
+  constexpr std::array ways{"http", "tcp", "unix", "exec"};
+  const auto written = std::count_if(ways.begin(), ways.end(), [&](const char* way) { return table->has(way); });
+  if (written != 1)
+    table->lacks(of_engine ? "must have one of 'http', 'tcp' and 'exec'"
+                           : "must have one of 'http', 'tcp', 'unix' and 'exec'");
+  if (table->read("interval", live.interval)) {
+    table->require(live.interval >= Duration{10}, "interval", "must be at least 10ms");
+  }
+  if (table->read("timeout", live.timeout)) {
+    table->require(live.timeout > Duration{0}, "timeout", "must be more than 0s");
+  }
+  if (table->read("failures", live.failures)) table->require(live.failures >= 1, "failures", "must be at least 1");
+  if (table->read("successes", live.successes)) table->require(live.successes >= 1, "successes", "must be at least 1");
+  table->not_yet({"watchdog"});
+  table->finish();
+  into = std::move(live);
+}
 
 void read_ready(Reader& parent, std::optional<Readiness>& into) {
   std::optional<Reader> table = parent.table("ready");

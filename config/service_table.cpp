@@ -92,7 +92,7 @@ void read_kind(Reader& table, Service& into) {
   if (!task) return;
   const char* rule = "must not be a task's (it runs once and is done)";
   table.require(into.restart != RestartPolicy::always, "restart", rule);
-  for (const char* key : {"cycles", "engine_of", "ready"}) table.require(!table.has(key), key, rule);
+  for (const char* key : {"cycles", "engine_of", "ready", "live"}) table.require(!table.has(key), key, rule);
 }
 
 void read_success(Reader& table, Service& into) {
@@ -223,13 +223,16 @@ Service read_service(Reader& table, const std::string& name, const std::vector<s
   });
   read_stop(table, service.stop, &service.hooks);
   read_ready(table, service.ready);
+  read_live(table, false, service.live);
   const LadderPlace place{service.hooks, service.memory.soft, Expect{service.memory.soft, {}, true}, false, false};
   service.on_soft = {Rung{RungKind::log, {}, {}, {}, {}}};
   service.on_hard = {Rung{RungKind::restart, {}, {}, {}, {}}};
+  service.on_hung = {Rung{RungKind::restart, {}, {}, {}, {}}};
   read_ladder(table, "on_soft", LadderCause::soft, place, service.on_soft);
   read_ladder(table, "on_hard", LadderCause::hard, place, service.on_hard);
+  read_ladder(table, "on_hung", LadderCause::hung, place, service.on_hung);
   read_cycles(table, zones, service);
-  table.not_yet({"preset", "user", "group", "environment_file", "live", "workers", "tasks"});
+  table.not_yet({"preset", "user", "group", "environment_file", "workers", "tasks"});
   table.finish();
   return service;
 }

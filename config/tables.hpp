@@ -26,6 +26,8 @@ Hook read_hook(Reader& table, const std::string& name);
 Rule read_url(std::string_view url, HttpHook& into);
 /// The keys `url`, or `unix` and `path`.
 void read_http_address(Reader& table, HttpHook& into);
+/// The key `live`; of an engine every address is its own.
+void read_live(Reader& parent, bool of_engine, std::optional<Liveness>& into);
 /// The key `ready`.
 void read_ready(Reader& parent, std::optional<Readiness>& into);
 /// Has {engine_pid} or {rule} in it, which only an engine's ladder can fill in.
@@ -49,7 +51,7 @@ struct LadderPlace {
   bool of_engine = false;
   bool has_reconnect = false;
 };
-enum class LadderCause { soft, hard, lost };
+enum class LadderCause { soft, hard, lost, hung };
 void read_ladder(Reader& table, std::string_view key, LadderCause cause, const LadderPlace& place, Ladder& into);
 
 /// "hook:NAME" → NAME; empty for anything else.

@@ -141,7 +141,7 @@ std::string url_text(const HttpHook& http) {
 }
 
 std::string probe_address(const HttpHook& http) {
-  if (http.unix_path.empty()) return quoted(url_text(http));
+  if (http.unix_path.empty()) return quoted(http.host.empty() ? http.path : url_text(http));
   return Inline{}.add("unix", quoted(http.unix_path)).add("path", quoted(http.path)).text();
 }
 
@@ -179,6 +179,34 @@ std::string reconnect_text(const Reconnect& reconnect) {
   return {};
 }
 
+/// The way of asking, into the table of `ready` or `live`.
+void add_probe(Inline& table, const Probe& probe) {
+  if (const auto* http = std::get_if<HttpProbe>(&probe)) table.add("http", probe_address(http->request));
+  if (const auto* tcp = std::get_if<TcpProbe>(&probe))
+    table.add("tcp", tcp->port.empty() ? "true" : quoted(host_text(tcp->host) + ":" + tcp->port));
+  if (const auto* local = std::get_if<UnixProbe>(&probe)) table.add("unix", quoted(local->path));
+  if (const auto* exec = std::get_if<ExecProbe>(&probe)) table.add("exec", list_of(exec->argv));
+  if (const auto* log = std::get_if<LogProbe>(&probe)) table.add("log", quoted(log->line));
+  if (const auto* delay = std::get_if<DelayProbe>(&probe)) table.add("delay", quoted(to_text(delay->after)));
+}
+
+std::string ready_text(const Readiness& ready) {
+  Inline table;
+  add_probe(table, ready.how);
+  if (is_asked(ready.how)) table.add("interval", quoted(to_text(ready.interval)));
+  table.add("timeout", quoted(to_text(ready.timeout)));
+  table.add("on_timeout", quoted(ready.restart_on_timeout ? "restart" : "log"));
+  return table.text();
+}
+
+std::string live_text(const Liveness& live) {
+  Inline table;
+  add_probe(table, live.how);
+  table.add("interval", quoted(to_text(live.interval))).add("timeout", quoted(to_text(live.timeout)));
+  table.add("failures", std::to_string(live.failures)).add("successes", std::to_string(live.successes));
+  return table.text();
+}
+
 void write_engine(Page& page, const std::string& path, const EngineRule& engine) {
   page.heading("[" + path + "]");
   if (!engine.preset.empty()) page.line("preset", quoted(engine.preset));
@@ -192,6 +220,8 @@ void write_engine(Page& page, const std::string& path, const EngineRule& engine)
   page.line("on_soft", ladder_text(engine.on_soft));
   page.line("on_hard", ladder_text(engine.on_hard));
   page.line("on_lost", ladder_text(engine.on_lost));
+  page.line("on_hung", ladder_text(engine.on_hung));
+  if (engine.live) page.line("live", live_text(*engine.live));
   Inline orphan;
   page.line("orphan",
             orphan.add_if("after", engine.orphan.after).add("grace", quoted(to_text(engine.orphan.grace))).text());
@@ -238,26 +268,12 @@ void write_launch(Page& page, const Service& service) {
   page.line("engine_of", engine_of.text());
 }
 
-std::string ready_text(const Readiness& ready) {
-  Inline table;
-  if (const auto* http = std::get_if<HttpProbe>(&ready.how)) table.add("http", probe_address(http->request));
-  if (const auto* tcp = std::get_if<TcpProbe>(&ready.how))
-    table.add("tcp", quoted(host_text(tcp->host) + ":" + tcp->port));
-  if (const auto* local = std::get_if<UnixProbe>(&ready.how)) table.add("unix", quoted(local->path));
-  if (const auto* exec = std::get_if<ExecProbe>(&ready.how)) table.add("exec", list_of(exec->argv));
-  if (const auto* log = std::get_if<LogProbe>(&ready.how)) table.add("log", quoted(log->line));
-  if (const auto* delay = std::get_if<DelayProbe>(&ready.how)) table.add("delay", quoted(to_text(delay->after)));
-  if (is_asked(ready.how)) table.add("interval", quoted(to_text(ready.interval)));
-  table.add("timeout", quoted(to_text(ready.timeout)));
-  table.add("on_timeout", quoted(ready.restart_on_timeout ? "restart" : "log"));
-  return table.text();
-}
-
 void write_service(Page& page, const Service& service) {
   const std::string path = "services." + key_text(service.name);
   page.heading("[" + path + "]");
   write_launch(page, service);
   if (service.ready) page.line("ready", ready_text(*service.ready));
+  if (service.live) page.line("live", live_text(*service.live));
   page.line("restart", quoted(restart_text(service.restart)));
   std::string success;
   for (const int code : service.success) success += (success.empty() ? "" : ", ") + std::to_string(code);
@@ -278,6 +294,7 @@ void write_service(Page& page, const Service& service) {
   page.line("memory", memory_text(service.memory));
   page.line("on_soft", ladder_text(service.on_soft));
   page.line("on_hard", ladder_text(service.on_hard));
+  page.line("on_hung", ladder_text(service.on_hung));
   Inline budget;
   budget.add("acts", std::to_string(service.budget.acts)).add("per", quoted(to_text(service.budget.per)));
   page.line("budget", budget.text());

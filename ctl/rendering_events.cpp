@@ -36,6 +36,7 @@ std::string cause_text(const std::string& cause) {
   if (cause == "soft") return "soft line";
   if (cause == "hard") return "hard line";
   if (cause == "lost") return "engine lost";
+  if (cause == "hung") return "hung";
   if (cause == "orphan") return "orphaned engine";
   return clean(cause);
 }

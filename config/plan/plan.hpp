@@ -116,12 +116,12 @@ struct Hook {
 struct NotifyProbe {
   friend bool operator==(const NotifyProbe&, const NotifyProbe&) = default;
 };
-/// A GET that is answered with 2xx. Of an engine: `path` alone, on the port that it listens on.
+/// A GET that is answered with 2xx. Of an engine: a path alone, on the port that it listens on (no host, no socket).
 struct HttpProbe {
   HttpHook request;
   friend bool operator==(const HttpProbe&, const HttpProbe&) = default;
 };
-/// A connection that is accepted. Of an engine: to the port that it listens on.
+/// A connection that is accepted. Of an engine: to the port that it listens on (no host).
 struct TcpProbe {
   std::string host;  ///< an IP literal or "localhost"
   std::string port;
@@ -133,7 +133,7 @@ struct UnixProbe {
 };
 /// A command that exits with 0.
 struct ExecProbe {
-  std::vector<std::string> argv;
+  std::vector<std::string> argv;  ///< of an engine: {engine_pid} and {port} are filled in
   friend bool operator==(const ExecProbe&, const ExecProbe&) = default;
 };
 /// A line's end, written to this descriptor of its own.
@@ -165,6 +165,16 @@ struct Readiness {
   friend bool operator==(const Readiness&, const Readiness&) = default;
 };
 
+/// Whether what is ready is still well: asked again and again, and at rest while it stops, or while a rung is at work.
+struct Liveness {
+  Probe how;
+  Duration interval{10'000};
+  Duration timeout{5'000};  ///< of one question
+  int failures = 3;         ///< in a row: hung
+  int successes = 1;        ///< in a row: well again
+  friend bool operator==(const Liveness&, const Liveness&) = default;
+};
+
 enum class OwnerKind { worker, service };
 
 /// What "reconnect" means for an engine: a hook, ending it (its app heals itself), or replacing its worker.
@@ -193,6 +203,8 @@ struct EngineRule {
   Ladder on_soft;
   Ladder on_hard;
   Ladder on_lost;
+  Ladder on_hung;
+  std::optional<Liveness> live;
   OrphanPolicy orphan;
   friend bool operator==(const EngineRule&, const EngineRule&) = default;
 };
@@ -268,6 +280,8 @@ struct Service {
   MemoryPolicy memory;
   Ladder on_soft;
   Ladder on_hard;
+  Ladder on_hung;
+  std::optional<Liveness> live;
   Budget budget;
   Duration cool_down{300'000};
   Duration heal{90'000};

@@ -7,6 +7,7 @@
 #include "daemon/core/ladder.hpp"
 #include "daemon/core/lifecycle.hpp"
 #include "daemon/core/lineage.hpp"
+#include "daemon/core/liveness.hpp"
 #include "daemon/core/sentences.hpp"
 
 namespace plimsoll::core {
@@ -102,6 +103,10 @@ void finish(Turn& turn, const Place& place, LadderEnd end, const std::string& wh
 std::optional<LadderEnd> cause_is_over(Turn& turn, const Place& place, const Ladder& ladder) {
   if (is_round(ladder) || ladder.next == 0) return std::nullopt;
   Process* subject = find_process(turn.world, ladder.subject);
+  if (ladder.cause == Cause::hung && subject != nullptr && subject->alive())
+    return is_well_again(turn.world, place.service, place.rule.empty() ? nullptr : subject)
+               ? std::optional{LadderEnd::subsided}
+               : std::nullopt;
   if (place.rule.empty()) {
     const ServiceLife& life = turn.world.services.at(place.service);
     const MemoryPolicy& policy = life.plan->memory;
@@ -183,7 +188,9 @@ void try_rung(Turn& turn, const Place& place) {
   Ladder& ladder = *place.slot->ladder;
   if (const auto over = cause_is_over(turn, place, ladder)) {
     return finish(turn, place, *over,
-                  *over == LadderEnd::healed ? "its app has healed itself" : "the line is no longer crossed");
+                  *over == LadderEnd::healed    ? "its app has healed itself"
+                  : ladder.cause == Cause::hung ? "it is well again"
+                                                : "the line is no longer crossed");
   }
   if (ladder.next >= ladder.rungs.size()) {
     return finish(turn, place, is_round(ladder) ? LadderEnd::preempted : LadderEnd::exhausted, "nothing left to try");
@@ -251,10 +258,12 @@ const std::vector<Rung>& rungs_for(const World& world, const std::string& servic
   static const std::vector<Rung> none;
   if (const EngineRule* engine = rule_of(world, service, rule)) {
     if (cause == Cause::lost) return engine->on_lost;
+    if (cause == Cause::hung) return engine->on_hung;
     return cause == Cause::hard ? engine->on_hard : engine->on_soft;
   }
   const Service* plan = plan_of(world, service);
   if (plan == nullptr) return none;
+  if (cause == Cause::hung) return plan->on_hung;
   return cause == Cause::hard ? plan->on_hard : plan->on_soft;
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <csignal>
 
+#include "daemon/core/asking.hpp"
 #include "daemon/core/ladder.hpp"
 #include "daemon/core/lineage.hpp"
 #include "daemon/core/orphans.hpp"
@@ -248,6 +249,7 @@ void engine_ended(Turn& turn, Process& engine) {
   Engine& state = *engine.engine;
   state.phase = Engine::Phase::none;
   state.deadline = never;
+  stop_asking(turn, state.liveness);
   if (state.intervention != 0) return ended_by_us(turn, engine);
   judge_death(turn, engine);
 }

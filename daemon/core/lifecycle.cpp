@@ -66,6 +66,8 @@ void end_run(Turn& turn, const std::string& service, StopCause cause, Afterwards
   life.awaiting_look = false;
   life.look_again = never;
   stop_asking(turn, life.readiness);
+  stop_asking(turn, life.liveness);
+  life.hung = false;
   preempt_ladders(turn, service);
   set_state(turn, service, ServiceState::stopping, why);
   begin_stop(turn, service, life);

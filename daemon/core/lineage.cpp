@@ -29,32 +29,35 @@ void reach_through_wrappers(const World& world, ProcessId id, std::vector<Proces
 
 /// The process that a child of `member` would be owned through: itself, what is found above wrappers, or a launcher,
 /// below which the service is the owner.
-std::optional<ProcessId> owner_below(const World& world, const Process& member) {
+const Process* owner_below(const World& world, const Process& member) {
   const Process* at = &member;
-  while (at->program.wrapper) {
-    at = find_process(world, at->parent);
-    if (at == nullptr) return std::nullopt;
-  }
-  return at->id;
+  while (at != nullptr && at->program.wrapper) at = find_process(world, at->parent);
+  return at;
 }
 
 /// Starts are read in ticks of 10 ms: a child can seem that much older than its parent.
 constexpr Duration grain{10};
 
-/// "It is given to the owner on which all members agree that died since the last look, in whose session it stands and
-/// whose life contains its start."
+/// docs/verdicts.md, 3.1: the owner on which all members agree that died since the last look, in whose session it
+/// stands and whose life contains its start. Where they name several and all of those are dead, the verdict is the same
+/// whoever it was: the one that died last stands for them.
 std::optional<ProcessId> agreed_owner(const World& world, const Process& newcomer) {
-  std::optional<ProcessId> agreed;
+  const Process* agreed = nullptr;
+  bool disagree = false;
+  bool all_gone = true;
   for (const auto& [id, member] : world.processes) {
     if (member.alive() || member.service.empty() || member.death->at < world.last_look) continue;
     if (member.session != newcomer.session || newcomer.born + grain < member.born || member.death->at < newcomer.born)
       continue;
     if (member.engine && !is_launcher(world, member, newcomer)) continue;
-    const auto owner = owner_below(world, member);
-    if (!owner || (agreed && *agreed != *owner)) return std::nullopt;
-    agreed = owner;
+    const Process* owner = owner_below(world, member);
+    if (owner == nullptr) return std::nullopt;
+    all_gone = all_gone && !owner->alive() && !is_launcher(world, *owner, newcomer);
+    disagree = disagree || (agreed != nullptr && agreed != owner);
+    if (agreed == nullptr || (all_gone && owner->death->at > agreed->death->at)) agreed = owner;
   }
-  return agreed;
+  if (agreed == nullptr || (disagree && !all_gone)) return std::nullopt;
+  return agreed->id;
 }
 
 /// A member that held the newcomer's session while both lived: the number was not given out again in between (law 1).
@@ -145,6 +148,17 @@ void add_process(Turn& turn, const Sighting& sighting) {
   consider_siblings(turn, kept);
 }
 
+/// Traced ('t') is another matter: somebody looks at it.
+void note_stopped(Turn& turn, Process& process) {
+  if (!process.engine) return;
+  auto& since = process.engine->stopped_since;
+  if (process.state != 'T') {
+    since.reset();
+  } else if (!since) {
+    since = turn.now.steady;
+  }
+}
+
 void change_process(Turn& turn, const Sighting& sighting) {
   Process* process = find_process(turn.world, sighting.id);
   if (process == nullptr || !process->alive()) return;
@@ -156,6 +170,7 @@ void change_process(Turn& turn, const Sighting& sighting) {
   }
   process->session = sighting.session;
   process->state = sighting.state;
+  note_stopped(turn, *process);
   Program program = program_of(sighting.command);
   const bool another = program.comm != process->program.comm || program.names != process->program.names ||
                        program.paths != process->program.paths;

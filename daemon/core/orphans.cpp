@@ -165,7 +165,8 @@ void move_orphan(Turn& turn, Process& engine) {
 
 void look_for_orphan(Turn& turn, Process& process) {
   Engine& state = *process.engine;
-  if (state.state != EngineState::live || run_is_ending(turn.world, process.service)) return;
+  const bool lives = state.state == EngineState::live || state.state == EngineState::hung;
+  if (!lives || run_is_ending(turn.world, process.service)) return;
   const Owner owner = owner_of(turn.world, process);
   if (owner.service()) return;
   const Process* worker = find_process(turn.world, owner.worker);

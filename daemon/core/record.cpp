@@ -64,6 +64,7 @@ const char* to_text(Cause cause) {
     case Cause::soft: return "soft";
     case Cause::hard: return "hard";
     case Cause::lost: return "lost";
+    case Cause::hung: return "hung";
     case Cause::orphan: return "orphan";
     case Cause::cycle: return "cycle";
     case Cause::leftover: return "leftover";

@@ -43,7 +43,7 @@ enum class EventKind {
 
 enum class Outcome { worked, failed, timed_out, skipped };
 enum class LadderEnd { worked, subsided, healed, exhausted, preempted, no_budget };
-enum class Cause { soft, hard, lost, orphan, cycle, leftover };
+enum class Cause { soft, hard, lost, hung, orphan, cycle, leftover };
 
 /// How loud it is in the log; not part of the wire.
 enum class Level { info, warning, error };

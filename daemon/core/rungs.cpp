@@ -5,6 +5,7 @@
 #include "daemon/core/engines.hpp"
 #include "daemon/core/lifecycle.hpp"
 #include "daemon/core/lineage.hpp"
+#include "daemon/core/liveness.hpp"
 #include "daemon/core/sentences.hpp"
 
 namespace plimsoll::core {
@@ -232,7 +233,10 @@ bool has_worked(Turn& turn, const Place& place, Ladder& ladder) {
   switch (ladder.doing) {
     case RungKind::log:
     case RungKind::wait: return false;
-    case RungKind::hook: return below_again(turn, place, ladder);
+    case RungKind::hook:
+      if (ladder.cause != Cause::hung) return below_again(turn, place, ladder);
+      return is_well_again(turn.world, place.service,
+                           place.rule.empty() ? nullptr : find_process(turn.world, ladder.subject));
     case RungKind::end:
     case RungKind::kill:
       return place.rule.empty() ? next_run_ready(turn.world, place, ladder) : engine_replaced(turn, ladder);
@@ -248,7 +252,9 @@ std::string still_missing(const World& world, const Place& place, const Ladder& 
   switch (ladder.doing) {
     case RungKind::log:
     case RungKind::wait: return {};
-    case RungKind::hook: return "its memory is not below " + to_human(ladder.expect.below.value_or(Bytes{}));
+    case RungKind::hook:
+      if (ladder.cause == Cause::hung) return "it still does not answer";
+      return "its memory is not below " + to_human(ladder.expect.below.value_or(Bytes{}));
     case RungKind::restart: return "the next run of " + place.service + " is not ready";
     case RungKind::worker: return "no new worker with an engine has come";
     case RungKind::end:

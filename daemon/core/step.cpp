@@ -9,6 +9,7 @@
 #include "daemon/core/launching.hpp"
 #include "daemon/core/lifecycle.hpp"
 #include "daemon/core/lineage.hpp"
+#include "daemon/core/liveness.hpp"
 #include "daemon/core/memory.hpp"
 #include "daemon/core/orphans.hpp"
 #include "daemon/core/readiness.hpp"
@@ -76,6 +77,7 @@ void take(Turn& turn, const HookAnswered& answered) {
 
 void take(Turn& turn, const ProbeAnswered& answered) {
   take_readiness_answer(turn, answered);
+  take_liveness_answer(turn, answered);
 }
 void take(Turn& turn, const ReadySaid& said) {
   take_ready_said(turn, said);
@@ -129,6 +131,7 @@ void settle(Turn& turn) {
     settle_services(turn);
     settle_graces(turn);
     settle_engines(turn);
+    settle_liveness(turn);
     settle_ladders(turn);
     settle_cycles(turn);
     if (!turn.changed) break;
@@ -162,8 +165,9 @@ Effects step(World& world, const Event& event, Now now) {
 
 Steady next_deadline(const World& world) {
   const Steady hold = world.holding ? world.holding->until : never;
-  return std::min({services_deadline(world), graces_deadline(world), engines_deadline(world), ladders_deadline(world),
-                   cycles_deadline(world), memory_deadline(world), commands_deadline(world), hold});
+  return std::min({services_deadline(world), graces_deadline(world), engines_deadline(world), liveness_deadline(world),
+                   ladders_deadline(world), cycles_deadline(world), memory_deadline(world), commands_deadline(world),
+                   hold});
 }
 
 }  // namespace plimsoll::core

@@ -13,6 +13,7 @@ void judge_service(const World& world, const std::string& name, const ServiceLif
   if (!up && !stopped_by_operator) {
     said.push_back({name, name + " is " + to_text(life.state) + (life.note.empty() ? "" : ": " + life.note)});
   }
+  if (life.hung) said.push_back({name, name + " is hung: " + life.liveness.last});
   if (life.own.exhausted) said.push_back({name, name + ": every rung for its memory line was tried and none worked"});
   if (life.engine_missing_since && up && world.now.steady - *life.engine_missing_since >= life.plan->heal) {
     said.push_back({name, name + " has been without its engine for " +

@@ -78,6 +78,9 @@ struct Engine {
   Steady due = never;  ///< when an orphan is asked to end; evidence is looked at until then
   InterventionId intervention = 0;
 
+  Asking liveness;
+  std::optional<Steady> stopped_since;  ///< in state T; a stopped one answers nobody
+
   bool judged = false;           ///< dead, and its verdict was said
   Steady heal_deadline = never;  ///< lost: until then it is the app's to replace it
 };
@@ -195,6 +198,8 @@ struct ServiceLife {
   Steady deadline = never;  ///< of the state: end of backoff, of the grace, of the wait for SIGKILL to work
 
   Asking readiness;
+  Asking liveness;
+  bool hung = false;  ///< its own `live` failed
 
   bool leftovers_clear = false;  ///< looked for, none left (or told to go on)
   bool looking_for_leftovers = false;

@@ -88,8 +88,9 @@ int Daemon::run() {
     const Service* found = core::plan_of(world_, service);
     return found != nullptr ? environment_of(*found, inherited_) : inherited_;
   };
-  prober_ =
-      std::make_unique<Prober>(loop_, members_, environment, [this](core::Event event) { dispatch(std::move(event)); });
+  prober_ = std::make_unique<Prober>(
+      loop_, members_, environment, [this](core::ProcessId engine) { return evidence_.listening_port(engine); },
+      [this](core::Event event) { dispatch(std::move(event)); });
   hooks_ = std::make_unique<HookCaller>(loop_, members_, proc_, std::move(environment),
                                         [this](core::Event event) { dispatch(std::move(event)); });
 

@@ -21,6 +21,14 @@ std::optional<std::uint16_t> port_of(std::string_view word) {
 
 }  // namespace
 
+std::optional<std::uint16_t> Evidence::listening_port(core::ProcessId engine) const {
+  if (!sources_.ports || !is_there(engine)) return std::nullopt;
+  const auto lines = proc_.tcp(engine.pid);
+  if (!lines) return std::nullopt;
+  const Ports ports = ports_of(engine, *lines);
+  return ports.listening.empty() ? std::nullopt : std::optional{*ports.listening.begin()};
+}
+
 core::EvidenceLookedAt Evidence::look(const core::LookAtEvidence& effect) const {
   core::EvidenceLookedAt seen;
   seen.engine = effect.engine;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -20,6 +21,8 @@ class Evidence {
   Evidence(sys::ProcFs proc, Sources sources) : proc_(std::move(proc)), sources_(sources) {}
 
   [[nodiscard]] core::EvidenceLookedAt look(const core::LookAtEvidence& effect) const;
+  /// The port that the process listens on; the lowest of several; nothing if none is to be seen.
+  [[nodiscard]] std::optional<std::uint16_t> listening_port(core::ProcessId engine) const;
 
  private:
   struct Ports {

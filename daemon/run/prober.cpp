@@ -67,8 +67,12 @@ struct Prober::Connecting {
   Alarm deadline;
 };
 
-Prober::Prober(Loop& loop, Members& members, HookEnvironment environment, Dispatch dispatch)
-    : loop_(loop), environment_(std::move(environment)), dispatch_(std::move(dispatch)), commands_(loop, members) {}
+Prober::Prober(Loop& loop, Members& members, HookEnvironment environment, PortOf port_of, Dispatch dispatch)
+    : loop_(loop),
+      environment_(std::move(environment)),
+      port_of_(std::move(port_of)),
+      dispatch_(std::move(dispatch)),
+      commands_(loop, members) {}
 
 Prober::~Prober() = default;
 
@@ -92,6 +96,12 @@ void Prober::answer(core::ProbeId id, bool passed, std::string detail) {
   dispatch_(core::ProbeAnswered{id, passed, std::move(detail)});
 }
 
+/// Empty: it listens nowhere that we can see.
+std::string Prober::port_text(core::ProcessId engine) const {
+  const auto port = port_of_(engine);
+  return port ? std::to_string(*port) : std::string{};
+}
+
 void Prober::ask_http(const core::AskProbe& question, const HttpProbe& how) {
   HttpRequest request;
   request.method = "GET";
@@ -99,6 +109,11 @@ void Prober::ask_http(const core::AskProbe& question, const HttpProbe& how) {
   request.host = how.request.host;
   request.port = how.request.port;
   request.target = how.request.path;
+  if (request.unix_path.empty() && request.host.empty()) {
+    request.host = "localhost";
+    request.port = port_text(question.target);
+    if (request.port.empty()) return answer(question.id, false, "it listens on no port");
+  }
   auto then = [this, id = question.id](HttpOutcome outcome) {
     answer(id, outcome.result == core::HookResult::done, std::move(outcome.detail));
   };
@@ -127,6 +142,11 @@ void Prober::connect(const core::AskProbe& question, const sockaddr* address, un
 }
 
 void Prober::ask_tcp(const core::AskProbe& question, const TcpProbe& how) {
+  if (how.host.empty()) {
+    const std::string port = port_text(question.target);
+    if (port.empty()) return answer(question.id, false, "it listens on no port");
+    return ask_tcp(question, {"localhost", port});
+  }
   const auto address = address_of(how.host, how.port);
   const bool six = how.host.find(':') != std::string::npos;
   std::string place = (six ? "[" + how.host + "]" : how.host) + ":" + how.port;
@@ -141,8 +161,11 @@ void Prober::ask_unix(const core::AskProbe& question, const UnixProbe& how) {
 }
 
 void Prober::ask_exec(const core::AskProbe& question, const ExecProbe& how) {
-  CommandRunner::Command command{how.argv, environment_.whole(question.service), environment_.descriptor_limit,
-                                 question.timeout};
+  CommandRunner::Command command{
+      {}, environment_.whole(question.service), environment_.descriptor_limit, question.timeout};
+  const std::map<std::string, std::string> placeholders{{"engine_pid", std::to_string(question.target.pid)},
+                                                        {"port", port_text(question.target)}};
+  for (const std::string& word : how.argv) command.argv.push_back(fill_in(word, placeholders));
   auto then = [this, id = question.id](CommandRunner::Ended ended) {
     answer(id, ended.success, std::move(ended.detail));
   };

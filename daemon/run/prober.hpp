@@ -5,8 +5,11 @@
 
 #include <sys/socket.h>
 
+#include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "daemon/core/effect.hpp"
@@ -21,7 +24,9 @@ namespace plimsoll::run {
 
 class Prober {
  public:
-  Prober(Loop& loop, Members& members, HookEnvironment environment, Dispatch dispatch);
+  /// Where an engine listens; nothing if that is not to be seen.
+  using PortOf = std::function<std::optional<std::uint16_t>(core::ProcessId)>;
+  Prober(Loop& loop, Members& members, HookEnvironment environment, PortOf port_of, Dispatch dispatch);
   ~Prober();
   Prober(const Prober&) = delete;
   Prober& operator=(const Prober&) = delete;
@@ -33,6 +38,7 @@ class Prober {
  private:
   struct Connecting;
   void answer(core::ProbeId id, bool passed, std::string detail);
+  [[nodiscard]] std::string port_text(core::ProcessId engine) const;
   void ask_http(const core::AskProbe& question, const HttpProbe& how);
   void connect(const core::AskProbe& question, const sockaddr* address, unsigned size, std::string place);
   void ask_tcp(const core::AskProbe& question, const TcpProbe& how);
@@ -41,6 +47,7 @@ class Prober {
 
   Loop& loop_;
   HookEnvironment environment_;
+  PortOf port_of_;
   Dispatch dispatch_;
   CommandRunner commands_;
   std::map<core::ProbeId, std::unique_ptr<HttpAsking>> requests_;

@@ -86,6 +86,7 @@ want_pytest() {
   want_python
   want_module pytest python3-pytest
   want_command ps procps
+  want_command strace strace # observe: no signal was sent
   install_missing
 }
 

@@ -67,7 +67,7 @@ def test_a_syntax_error_is_told_alone(nest):
 
 
 @pytest.mark.parametrize("text,word", [
-    ('[services.a]\ncommand = ["a"]\nlive = { interval = "1s" }\n', "not yet supported"),
+    ('[services.a]\ncommand = ["a"]\nworkers = { w = 1 }\n', "not yet supported"),
     ('[services.a]\ncommand = ["a"]\nmemory = { metric = "pss" }\n', "not yet supported"),
     ('[daemon]\nlisten = "127.0.0.1:1"\n', "not yet supported"),
     ('[services.a]\ncommand = ["a"]\nmemory = { soft = "2GiB", hard = "1GiB" }\n', "soft"),

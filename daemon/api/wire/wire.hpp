@@ -147,7 +147,7 @@ struct Intervention {
   std::string rule;
   std::optional<std::int64_t> pid;
   std::optional<std::int64_t> owner_pid;
-  std::string cause;  ///< soft hard lost orphan cycle leftover
+  std::string cause;  ///< soft hard lost hung orphan cycle leftover
   std::string why;    ///< the sentence with the numbers
   bool would = false;
   std::vector<RungTried> rungs;

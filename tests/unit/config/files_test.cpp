@@ -128,9 +128,12 @@ preset = "prisma-js"
 reconnect = "hook:h"
 on_lost = [{ do = "hook:h", timeout = "1s" }]
 orphan.after = "1s"
+live = { http = "/status", interval = "1m" }
+on_hung = ["end", "kill"]
 [services."a.b".engines.a]
 match = ["a"]
 reconnect = "worker"
+live = { tcp = true }
 [[services."a.b".cycles]]
 do = "reconnect"
 cron = "*/5 * * * MON-FRI"
@@ -143,6 +146,8 @@ do = "restart"
 every = "90m"
 [services.z]
 command = ["y"]
+live = { tcp = "127.0.0.1:1", interval = "1s", timeout = "2s", failures = 4, successes = 2 }
+on_hung = ["log", "restart"]
 ready = { tcp = "[::1]:80" }
 [services.bridge]
 command = ["y"]

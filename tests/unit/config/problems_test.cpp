@@ -223,10 +223,10 @@ TEST(Problem, OfTheMemoryLines) {
 }
 
 TEST(Problem, OfAKeyThatALaterReleaseTakes) {
-  for (const std::string key : {"preset", "user", "group", "environment_file", "live", "workers", "tasks"}) {
+  for (const std::string key : {"preset", "user", "group", "environment_file", "workers", "tasks"}) {
     EXPECT_EQ(problem(key + " = \"x\""), "3:1: services.web." + key + ": not yet supported");
   }
-  for (const std::string key : {"on_hung", "live", "kind"}) {
+  for (const std::string key : {"kind"}) {
     EXPECT_EQ(engine_problem(key + " = []"), "9:1: services.web.engines.e." + key + ": not yet supported");
   }
 }
@@ -500,6 +500,20 @@ TEST(Problem, OfTheStepsOfAStop) {
             "over), not 'SIGKILL'");
   EXPECT_EQ(problem("stop = { drain = \"x\" }"),
             "3:18: services.web.stop.drain: must name a hook of this service, not 'x'");
+}
+
+TEST(Problem, OfLiveness) {
+  EXPECT_EQ(problem("live = {}"), "3:8: services.web.live: must have one of 'http', 'tcp', 'unix' and 'exec'");
+  EXPECT_EQ(problem("live = { exec = [\"x\"], failures = 0 }"),
+            "3:35: services.web.live.failures: must be at least 1, not '0'");
+  EXPECT_EQ(problem("live = { exec = [\"x\"], watchdog = true }"),
+            "3:24: services.web.live.watchdog: not yet supported");
+  EXPECT_EQ(engine_problem("live = { http = \"http://127.0.0.1:1/\" }"),
+            "9:17: services.web.engines.e.live.http: must be a path such as /status (an engine is asked on its own "
+            "port), not 'http://127.0.0.1:1/'");
+  EXPECT_EQ(engine_problem("live = { tcp = true, exec = [\"x\"] }"),
+            "9:8: services.web.engines.e.live: must have one of 'http', 'tcp' and 'exec'");
+  EXPECT_EQ(engine_problem("on_hung = [\"log\"]"), "0 problems");
 }
 
 TEST(Problem, OfReadiness) {

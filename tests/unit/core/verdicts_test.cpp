@@ -150,7 +150,7 @@ HISTORY(Adopted, GoesToTheOneMemberThatDiedInItsSession) {
   EXPECT_FALSE(h.alive(engine));
 }
 
-HISTORY(Adopted, BelongsToTheServiceWhenTwoThatDiedCouldHaveForkedIt) {
+HISTORY(Adopted, IsAnOrphanWhicheverOfTwoThatDiedForkedIt) {
   h.begin(app());
   const ProcessId a = h.starts_worker(h.main());
   const ProcessId b = h.starts_worker(h.main());
@@ -160,6 +160,37 @@ HISTORY(Adopted, BelongsToTheServiceWhenTwoThatDiedCouldHaveForkedIt) {
   // Both die before the next look.
   h.kernel.end(a, by_signal(SIGKILL));
   h.killed(b);
+  h.after(500ms);
+  EXPECT_TRUE(h.alive(engine)) << "a verdict that rests on adoption waits for settle";
+  h.at(20s);
+  EXPECT_FALSE(h.alive(engine));
+}
+
+HISTORY(Adopted, IsLeftWhenSomebodyUsesItWhicheverOfTwoThatDiedForkedIt) {
+  h.begin(app());
+  const ProcessId a = h.starts_worker(h.main());
+  const ProcessId b = h.starts_worker(h.main());
+  const ProcessId c = h.starts_worker(h.main());
+  h.at(10s);
+  const ProcessId engine = h.forks(a, {"/srv/query-engine-debian"});
+  h.connections[engine] = c;
+  h.after(20ms);
+  h.kernel.end(a, by_signal(SIGKILL));
+  h.killed(b);
+  h.at(20s);
+  EXPECT_TRUE(h.alive(engine));
+  EXPECT_TRUE(h.of_service(engine));
+}
+
+HISTORY(Adopted, BelongsToTheServiceWhenALauncherOrAWorkerCouldHaveForkedIt) {
+  h.begin(app());
+  const ProcessId a = h.starts_worker(h.main());
+  h.at(10s);
+  const ProcessId launcher = h.starts(h.main(), {"/usr/bin/python3", "-c", "launcher"});
+  const ProcessId engine = h.forks(launcher, {"/srv/query-engine-debian"});
+  h.after(20ms);
+  h.kernel.end(launcher, exited(0));
+  h.killed(a);
   h.at(20s);
   EXPECT_TRUE(h.alive(engine));
   EXPECT_TRUE(h.of_service(engine));
