@@ -1,11 +1,9 @@
 // What the census tells of a member: as it was first seen, and what has changed since.
-#include <unistd.h>
-
 #include <algorithm>
-#include <ctime>
 #include <utility>
 
 #include "daemon/run/census.hpp"
+#include "daemon/run/start_time.hpp"
 
 namespace plimsoll::run {
 namespace {
@@ -24,15 +22,6 @@ constexpr int exec_patience = 20;
 /// States that mean something, and one for all that come and go.
 char class_of(char state) {
   return state == 'T' || state == 't' || state == 'D' || state == 'Z' ? state : 'S';
-}
-
-Duration age_of(std::uint64_t start_time) {
-  static const auto ticks_per_second = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
-  timespec boot{};
-  ::clock_gettime(CLOCK_BOOTTIME, &boot);
-  const auto now = static_cast<std::int64_t>(boot.tv_sec) * 1'000 + boot.tv_nsec / 1'000'000;
-  const auto start = static_cast<std::int64_t>(start_time * 1'000 / ticks_per_second);
-  return Duration{now > start ? now - start : 0};
 }
 
 }  // namespace
