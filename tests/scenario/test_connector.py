@@ -60,6 +60,14 @@ def orphans_said(daemon):
             if event["kind"] == "engine_orphaned" and "is an orphan" in event["why"]}
 
 
+def missing(daemon, engines, workers, plan):
+    """What the log has about those without a verdict."""
+    said = orphans_said(daemon)
+    without = [(engine, worker.pid, how) for engine, worker, how in zip(engines, workers, plan) if engine not in said]
+    pids = {str(pid) for one in without for pid in one[:2]}
+    return "\n".join([str(without), *(line for line in daemon.log_text().splitlines() if any(pid in line for pid in pids))])
+
+
 def test_200_engines_whose_worker_is_killed_right_after_the_fork_have_their_recorded_owner(nest):
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")
@@ -78,7 +86,8 @@ def test_200_engines_whose_worker_is_killed_right_after_the_fork_have_their_reco
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         engines = list(pool.map(abandon, workers, *zip(*plan)))
     if connector:
-        daemon.wait(lambda: set(engines) <= set(orphans_said(daemon)), what="200 verdicts")
+        wait_until(lambda: set(engines) <= set(orphans_said(daemon)), what="200 verdicts",
+                   report=lambda: missing(daemon, engines, workers, plan))
         said = orphans_said(daemon)
         wrong = [(engine, worker.pid, said[engine]) for engine, worker in zip(engines, workers)
                  if f"its worker {worker.pid} was ended by SIGKILL" not in said[engine]]
