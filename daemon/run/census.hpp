@@ -135,6 +135,7 @@ class Census {
   Feed* feed_;
   std::unordered_map<pid_t, core::ProcessId> ours_;  ///< at the point to which the news have been taken
   std::map<core::ProcessId, Unseen> unseen_;
+  bool found_gone_ = false;          ///< by the taking at work
   std::set<core::ProcessId> named_;  ///< by an exec or a session: read again when all news are taken
   bool must_look_ = false;
   int unwatchable_ = 0;

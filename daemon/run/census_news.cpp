@@ -62,8 +62,8 @@ void Census::take_news(core::Looked& looked) {
       if (const auto* execed = std::get_if<sys::Execed>(&one.what)) note_exec(execed->process);
       if (const auto* made = std::get_if<sys::SessionMade>(&one.what)) note_session(made->process);
     }
-    // Until nothing comes: how somebody ended who was found gone is behind the fork that told of him.
-    more = news.more || !news.events.empty();
+    // How somebody ended who was found gone just now is behind the fork that told of him, and is there by now.
+    more = news.more || std::exchange(found_gone_, false);
   }
   reread_named(looked);
   // All that the unseen ones did has been told by now, or there is more to come.
@@ -126,6 +126,7 @@ void Census::record_forked(pid_t pid, std::uint64_t at, core::ProcessId forker, 
 }
 
 void Census::note_unseen(core::ProcessId id, core::ProcessId forker) {
+  found_gone_ = true;
   Unseen unseen;
   unseen.forker = forker;
   if (const auto above = unseen_.find(forker); above != unseen_.end()) {

@@ -178,16 +178,25 @@ void Daemon::take_news() {
   if (census_.must_look()) loop_.post([this] { want_look(); });
 }
 
+/// Most of what the connector tells is of strangers: no turn is made of that. Whether any of it was ours.
+bool Daemon::news_came() {
+  if (posted_) {
+    news_wanted_ = true;
+    return true;
+  }
+  take_news();
+  if (queue_.empty()) return false;
+  if (!std::exchange(posted_, true)) loop_.post([this] { turn(); });
+  return true;
+}
+
 void Daemon::want_look() {
   look_wanted_ = true;
   if (!std::exchange(posted_, true)) loop_.post([this] { turn(); });
 }
 
 void Daemon::start_feed() {
-  feed_.on_news([this] {
-    news_wanted_ = true;
-    if (!std::exchange(posted_, true)) loop_.post([this] { turn(); });
-  });
+  feed_.on_news([this] { return news_came(); });
   feed_.on_change([this](bool good, const std::string& sentence) {
     say_of_census(good ? core::Level::info : core::Level::warning, sentence);
     // How often is walked depends on it.

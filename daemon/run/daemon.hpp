@@ -55,6 +55,7 @@ class Daemon {
   void arm();
   void take_look();
   void take_news();
+  bool news_came();
   void want_look();
   void start_feed();
   void queue_around(core::Looked looked);

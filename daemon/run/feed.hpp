@@ -37,8 +37,10 @@ class Feed {
 
   /// Waits for the proof, at most `patience`. Without it nothing is ever told, and state() is "off".
   void start();
-  /// There is something to take.
-  void on_news(std::function<void()> act) { on_news_ = std::move(act); }
+  /// There is something to take. `act` says whether any of it was of interest: if not, the next is left to gather for a
+  /// moment, so that a machine on which strangers fork all the time wakes us some hundred times a second, not
+  /// thousands.
+  void on_news(std::function<bool()> act) { on_news_ = std::move(act); }
   /// It works from now on, or does no more, or lost something: a sentence. What was missed is found by a walk.
   void on_change(std::function<void(bool good, const std::string& sentence)> act) { on_change_ = std::move(act); }
 
@@ -53,6 +55,8 @@ class Feed {
   enum class Phase { off, proving, works, failed };
 
   bool open();
+  void listen();
+  void wake();
   void prove();
   void take_proof(const sys::ProcessNews& news);
   void give_up(std::string why);
@@ -62,7 +66,7 @@ class Feed {
 
   Loop& loop_;
   Settings settings_;
-  std::function<void()> on_news_;
+  std::function<bool()> on_news_;
   std::function<void(bool, const std::string&)> on_change_;
   Phase phase_ = Phase::off;
   std::string why_not_;
@@ -75,6 +79,7 @@ class Feed {
   std::size_t in_window_ = 0;
   Clock::time_point lost_said_{};
   Alarm alarm_;
+  Alarm rest_;
 };
 
 }  // namespace plimsoll::run

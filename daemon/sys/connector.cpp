@@ -211,6 +211,8 @@ Result<Connector::News> Connector::take(std::size_t most) {
       if (!from_kernel(inbox.senders[i], header.msg_hdr.msg_namelen)) continue;
       if (auto one = parse_process_news({inbox.bytes[i].data(), header.msg_len})) news.events.push_back(*one);
     }
+    // recvmmsg() goes on until nothing is there.
+    if (static_cast<std::size_t>(count) < batch) return news;
   }
   news.more = true;
   return news;

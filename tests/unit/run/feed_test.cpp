@@ -10,7 +10,10 @@ class FeedTest : public ::testing::Test {
   Feed& begin(Feed::Settings settings) {
     feed.emplace(edge.loop, std::move(settings));
     feed->on_change([this](bool good, const std::string& sentence) { said.emplace_back(good, sentence); });
-    feed->on_news([this] { ++woken; });
+    feed->on_news([this] {
+      ++woken;
+      return interested;
+    });
     return *feed;
   }
   Feed& begin() { return begin(teller.settings()); }
@@ -23,6 +26,7 @@ class FeedTest : public ::testing::Test {
   std::optional<Feed> feed;
   std::vector<std::pair<bool, std::string>> said;
   int woken = 0;
+  bool interested = true;
 };
 
 TEST_F(FeedTest, IsOffUntilItIsStarted) {
@@ -74,6 +78,30 @@ TEST_F(FeedTest, WakesWhenThereAreNews) {
   const auto news = feed->take();
   ASSERT_EQ(news.events.size(), 1U);
   EXPECT_TRUE(std::holds_alternative<sys::Forked>(news.events[0].what));
+}
+
+TEST_F(FeedTest, WakesForEachButLetsGatherWhatIsOfNoInterest) {
+  interested = false;
+  begin().start();
+  feed->take();
+  int taken = 0;
+  feed->on_news([&] {
+    ++woken;
+    taken += static_cast<int>(feed->take().events.size());
+    return false;
+  });
+  woken = 0;
+  constexpr int told = 200;
+  int sent = 0;
+  edge.until(
+      [&] {
+        if (sent < told) {
+          for (int i = 0; i < 10; ++i, ++sent) teller.tell_fork(1, 2);
+        }
+        return taken == told;
+      },
+      "all of them");
+  EXPECT_GT(woken, 0);
 }
 
 TEST_F(FeedTest, ThatFailsWhileItWorksIsGivenUpAndSomethingIsLost) {
