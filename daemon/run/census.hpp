@@ -18,6 +18,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -116,7 +117,7 @@ class Census {
   [[nodiscard]] bool is_urgent(const Member& member, const Told& told) const;
   void reread(const Member& member, Told& told, core::Looked& looked);
   bool reread_program(const sys::Stat& stat, bool young, Told& told) const;
-  core::Sighting sight(const Member& member, const sys::Stat& stat);
+  core::Sighting sight(const Member& member, const sys::Stat& stat, std::optional<core::ProcessId> forker = {});
   void set_parent(core::Sighting& sighting, const sys::Stat& stat) const;
   void read_tag(core::Sighting& sighting) const;
   [[nodiscard]] core::CommandLine read_command(const sys::Stat& stat) const;

@@ -119,10 +119,7 @@ void Census::record_forked(pid_t pid, std::uint64_t at, core::ProcessId forker, 
   if (members_.add(id, std::move(*pidfd), false)) return;
   ours_[pid] = id;
   tell_unseen(forker, looked);
-  core::Sighting sighting = sight(*members_.find(id), *stat);
-  sighting.forker = forker;
-  told_.at(id).as_forked = true;
-  looked.fresh.push_back(std::move(sighting));
+  looked.fresh.push_back(sight(*members_.find(id), *stat, forker));
 }
 
 void Census::note_unseen(core::ProcessId id, core::ProcessId forker) {

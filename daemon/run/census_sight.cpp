@@ -1,4 +1,6 @@
 // What the census tells of a member: as it was first seen, and what has changed since.
+#include <unistd.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -26,7 +28,7 @@ char class_of(char state) {
 
 }  // namespace
 
-core::Sighting Census::sight(const Member& member, const sys::Stat& stat) {
+core::Sighting Census::sight(const Member& member, const sys::Stat& stat, std::optional<core::ProcessId> forker) {
   core::Sighting sighting;
   sighting.id = member.id;
   sighting.session = stat.session;
@@ -34,7 +36,8 @@ core::Sighting Census::sight(const Member& member, const sys::Stat& stat) {
   sighting.age = age_of(stat.start_time);
   sighting.command = read_command(stat);
   set_parent(sighting, stat);
-  if (sighting.ourselves && !member.own_child) read_tag(sighting);
+  sighting.forker = forker;
+  if (sighting.ourselves && !member.own_child && !forker) read_tag(sighting);
 
   Told& told = told_[member.id];
   told.parent = sighting.parent;
@@ -45,8 +48,8 @@ core::Sighting Census::sight(const Member& member, const sys::Stat& stat) {
   told.read_at = steady_clock::now();
   const auto parent = told_.find(sighting.parent);
   // A young parent may itself have gone through an exec since it was told.
-  told.as_forked = parent != told_.end() &&
-                   (parent->second.command.argv == told.command.argv || age_of(sighting.parent.start_time) < young_for);
+  told.as_forked = forker.has_value() || (parent != told_.end() && (parent->second.command.argv == told.command.argv ||
+                                                                    age_of(sighting.parent.start_time) < young_for));
   return sighting;
 }
 
