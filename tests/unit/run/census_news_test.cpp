@@ -53,10 +53,9 @@ class CensusNews : public ::testing::Test {
 TEST_F(CensusNews, OfAForkBelowAMemberIsAFirstSightWithItsForker) {
   const Pipe pipe;
   const auto parent = add_parent(pipe);
-  census.look();
+  const int known = pipe.next();
   census.look();
   const Pipe second;
-  const int known = pipe.next();
   // Told again, it is known already.
   teller.tell_fork(parent.pid, known);
   EXPECT_TRUE(census.take_news().fresh.empty());
