@@ -65,7 +65,7 @@ def missing(daemon, engines, workers, plan):
     said = orphans_said(daemon)
     without = [(engine, worker.pid, how) for engine, worker, how in zip(engines, workers, plan) if engine not in said]
     pids = {str(pid) for one in without for pid in one[:2]}
-    return "\n".join([str(without), *(line for line in daemon.log_text().splitlines() if any(pid in line for pid in pids))])
+    return "\n".join([f"connector: {source(daemon)}", str(without), *(line for line in daemon.log_text().splitlines() if any(pid in line for pid in pids))])
 
 
 def test_200_engines_whose_worker_is_killed_right_after_the_fork_have_their_recorded_owner(nest):

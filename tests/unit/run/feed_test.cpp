@@ -128,7 +128,7 @@ TEST_F(FeedTest, ThatCostsTooMuchIsGivenUp) {
   feed->take();
   for (int i = 0; i < 11; ++i) teller.tell_fork(1, 2);
   EXPECT_TRUE(feed->take().lost);
-  EXPECT_EQ(feed->state(), "no: more than 10 events in 5 s");
+  EXPECT_EQ(feed->state(), "no: more than 10 events in 10 s");
 }
 
 }  // namespace
