@@ -27,7 +27,8 @@ struct Arguments {
 };
 
 bool switch_off(plimsoll::run::Sources& sources, const std::string& name) {
-  const std::map<std::string, bool*> known{{"exit_info", &sources.exit_info},
+  const std::map<std::string, bool*> known{{"connector", &sources.connector},
+                                           {"exit_info", &sources.exit_info},
                                            {"exe", &sources.exe},
                                            {"environ", &sources.environ},
                                            {"fds", &sources.fds},
@@ -65,7 +66,7 @@ int supervise(const Arguments& arguments) {
   plimsoll::run::Options options;
   for (const std::string& name : arguments.without) {
     if (switch_off(options.sources, name)) continue;
-    std::cerr << "plimsolld: --without knows exit_info, exe, environ, fds and ports, not '" << name << "'\n";
+    std::cerr << "plimsolld: --without knows connector, exit_info, exe, environ, fds and ports, not '" << name << "'\n";
     return bad_usage;
   }
   plimsoll::config::Loaded loaded;
@@ -118,7 +119,8 @@ int main(int argc, char** argv) {
   app.add_option("--set", arguments.overrides,
                  "KEY=VALUE in place of what the file says, such as services.api.memory.hard=1GiB")
       ->allow_extra_args(false);
-  app.add_option("--without", arguments.without, "Sources of evidence not to use: exit_info,exe,environ,fds,ports")
+  app.add_option("--without", arguments.without,
+                 "Sources of evidence not to use: connector,exit_info,exe,environ,fds,ports")
       ->delimiter(',')
       ->allow_extra_args(false);
   app.set_version_flag("--version", "plimsolld " PLIMSOLL_VERSION);

@@ -42,6 +42,14 @@ struct Sighting {
   Duration age{};           ///< since its start; 10 ms grain
   std::string run_service;  ///< of its PLIMSOLL_RUN if that names this daemon's life; empty if unread or another's
   RunNumber run = 0;
+
+  /// Who forked it, dead or alive by now, when the kernel told of the fork; recorded before, or earlier in the same
+  /// list. Nothing: nobody told, and `parent` is all there is to go by.
+  std::optional<ProcessId> forker{};
+  /// It was gone when it was first looked at, and is told because something it forked is there. `state` is X; `command`
+  /// is what its forker ran, or empty if it had called exec since.
+  bool unseen = false;
+  std::optional<Exit> exit{};  ///< of an unseen one, if the kernel told
 };
 
 /// A census was taken. Only differences are in it: what is new, and what changed its parent, session, state or program.
@@ -51,6 +59,8 @@ struct Looked {
   /// When it began to read; nothing: now. Who dies while it reads may have died before or after it looked there.
   std::optional<Steady> began{};
   bool complete = true;  ///< our own children were all known: nothing of a tree hides below us
+  /// False: only what the kernel told of by itself was looked at, which says nothing about all the others.
+  bool everybody = true;
 };
 
 /// The process is dead: its pidfd is readable (all threads gone). Our own children are reaped by then.

@@ -119,6 +119,37 @@ void consider_siblings(Turn& turn, const Process& newcomer) {
   }
 }
 
+/// Ended unseen, after an exec that nobody could look at: as likely a shell as a program that goes into the background.
+bool is_nameless(const Process& process) {
+  return process.unseen && process.program.comm.empty();
+}
+
+/// Rule 1, by the walk: its parent is the one it has now, unless that one adopts.
+void place_by_parent(Turn& turn, Process& newcomer, const Sighting& sighting) {
+  const Process* parent = sighting.ourselves ? nullptr : find_process(turn.world, sighting.parent);
+  if (parent == nullptr || adopted_by_member(turn.world, *parent, newcomer)) {
+    place_adopted(turn, newcomer, sighting);
+    if (newcomer.service.empty() && parent != nullptr) {
+      newcomer.service = parent->service;
+      newcomer.run = parent->run;
+    }
+    return;
+  }
+  newcomer.parent = parent->id;
+  newcomer.service = parent->service;
+  newcomer.run = parent->run;
+}
+
+/// Rule 1, by the kernel's word: nothing has to be concluded.
+void place_by_forker(Turn& turn, Process& newcomer, const Process& forker) {
+  newcomer.provenance = Provenance::forked;
+  newcomer.parent = forker.id;
+  newcomer.service = forker.service;
+  newcomer.run = forker.run;
+  Process* adopter = find_process(turn.world, newcomer.current_parent);
+  if (adopter != nullptr && adopter->id != forker.id && newcomer.alive()) adopter->adopts = true;
+}
+
 void add_process(Turn& turn, const Sighting& sighting) {
   Process process;
   process.id = sighting.id;
@@ -128,22 +159,17 @@ void add_process(Turn& turn, const Sighting& sighting) {
   process.first_seen = turn.now.steady;
   process.born = turn.now.steady - sighting.age;
   process.current_parent = sighting.ourselves ? nobody : sighting.parent;
+  process.unseen = sighting.unseen;
+  if (sighting.unseen) process.death = Death{turn.now.steady, sighting.exit, true, turn.now.steady};
   Process& kept = turn.world.processes.insert_or_assign(sighting.id, std::move(process)).first->second;
 
-  const Process* parent = sighting.ourselves ? nullptr : find_process(turn.world, sighting.parent);
-  if (parent == nullptr || adopted_by_member(turn.world, *parent, kept)) {
-    const std::string below = parent != nullptr ? parent->service : std::string{};
-    const RunNumber run = parent != nullptr ? parent->run : 0;
-    place_adopted(turn, kept, sighting);
-    if (kept.service.empty() && !below.empty()) {
-      kept.service = below;
-      kept.run = run;
-    }
+  const Process* forker = sighting.forker ? find_process(turn.world, *sighting.forker) : nullptr;
+  if (forker != nullptr) {
+    place_by_forker(turn, kept, *forker);
   } else {
-    kept.parent = parent->id;
-    kept.service = parent->service;
-    kept.run = parent->run;
+    place_by_parent(turn, kept, sighting);
   }
+  if (!kept.alive()) return;
   consider_as_engine(turn, kept);
   consider_siblings(turn, kept);
 }
@@ -194,9 +220,11 @@ bool is_launcher(const World& world, const Process& ancestor, const Process& eng
   // A launcher leaves by itself; an engine that we asked to end within its first second is none.
   if (ancestor.asked || ancestor.killed) return false;
   if (ancestor.death->at - ancestor.born >= settle_of(world, engine)) return false;
-  if (ancestor.death->exit) return ancestor.death->exit->kind == ExitKind::exited && ancestor.death->exit->code == 0;
   const Process* above = find_process(world, ancestor.parent);
-  return above != nullptr && above->session != engine.session;
+  const bool another_session = above != nullptr && above->session != engine.session;
+  if (!ancestor.death->exit) return another_session;
+  const bool clean = ancestor.death->exit->kind == ExitKind::exited && ancestor.death->exit->code == 0;
+  return clean && (!is_nameless(ancestor) || another_session);
 }
 
 Owner owner_of(const World& world, const Process& engine) {
@@ -204,7 +232,10 @@ Owner owner_of(const World& world, const Process& engine) {
   const EngineRule* rule = engine.engine ? rule_of(world, engine.service, engine.engine->rule) : nullptr;
   if (rule != nullptr && rule->owner == OwnerKind::service) return {};
   const Process* at = find_process(world, engine.parent);
-  while (at != nullptr && at->program.wrapper) at = find_process(world, at->parent);
+  const auto passed_over = [&](const Process& one) {
+    return one.program.wrapper || (is_nameless(one) && !is_launcher(world, one, engine));
+  };
+  while (at != nullptr && passed_over(*at)) at = find_process(world, at->parent);
   if (at == nullptr || is_launcher(world, *at, engine)) return {};
   return {at->id};
 }
@@ -243,6 +274,7 @@ void take_in(Turn& turn, const Looked& looked) {
   for (const Sighting& sighting : looked.fresh) {
     if (find_process(turn.world, sighting.id) == nullptr) add_process(turn, sighting);
   }
+  if (!looked.everybody) return;
   turn.world.look_before = turn.world.last_look;
   turn.world.last_look = looked.began.value_or(turn.now.steady);
 }

@@ -25,7 +25,8 @@ ProcessId app_process(const World& world, const std::string& service);
 Owner owner_of(const World& world, const Process& engine);
 
 /// Rule 2: an ancestor, no wrapper, that ended young with status 0, or with a status nobody could read while the engine
-/// stands in another session than the launcher's parent.
+/// stands in another session than the launcher's parent. One of which nobody knows what it ran must have ended so and
+/// have left its engine in another session, too.
 bool is_launcher(const World& world, const Process& ancestor, const Process& engine);
 
 /// Whether `process` descends from a living or dead engine that is no launcher.

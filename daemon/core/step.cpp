@@ -34,6 +34,7 @@ void take(Turn& turn, const SpawnFailed& failed) {
 void take(Turn& turn, const Looked& looked) {
   take_in(turn, looked);
   watch_new(turn);
+  if (!looked.everybody) return;
   confirm_empty(turn, looked.complete);
   forget_the_dead(turn);
 }

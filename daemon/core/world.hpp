@@ -54,7 +54,7 @@ struct Asking {
 };
 
 /// How a process came to be recorded.
-enum class Provenance { spawned, child, adopted };
+enum class Provenance { spawned, child, forked, adopted };
 
 struct Death {
   Steady at{};
@@ -98,6 +98,7 @@ struct Process {
   Steady born{};
   Provenance provenance = Provenance::child;
   bool adopts = false;  ///< a recorded process was seen to move below it
+  bool unseen = false;  ///< dead before anybody could look at it: recorded for what it forked
   std::optional<Death> death;
 
   std::optional<Steady> asked;    ///< we sent it a stop signal

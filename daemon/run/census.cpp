@@ -12,8 +12,13 @@ constexpr int most_rounds = 4;
 
 }  // namespace
 
-Census::Census(Members& members, sys::ProcFs proc, Sources sources, Life life)
-    : members_(members), proc_(std::move(proc)), sources_(sources), life_(std::move(life)), self_(::getpid()) {}
+Census::Census(Members& members, sys::ProcFs proc, Sources sources, Life life, Feed* feed)
+    : members_(members),
+      proc_(std::move(proc)),
+      sources_(sources),
+      life_(std::move(life)),
+      self_(::getpid()),
+      feed_(feed) {}
 
 core::Looked Census::look() {
   core::Looked looked;
@@ -21,12 +26,16 @@ core::Looked Census::look() {
   look_began_ = std::chrono::steady_clock::now();
   unwatchable_ = 0;
   trouble_.clear();
+  must_look_ = false;
   members_.watch_oom_counter();
+  take_news(looked);
   const auto listed = proc_.list();
   if (listed) {
     collect_newcomers(*listed);
+    take_news(looked);
     place_newcomers(looked);
     std::erase_if(known_, [this](const auto& entry) { return entry.second.look != look_; });
+    std::erase_if(ours_, [this](const auto& entry) { return members_.find(entry.second) == nullptr; });
   } else {
     trouble_ = "/proc cannot be listed: " + listed.error().message();
   }
@@ -137,6 +146,11 @@ Census::Placed Census::record(pid_t pid, Newcomer& newcomer, core::Looked& looke
   if (!ours && !is_recorded_parent(stat->ppid)) return read_again(pid, newcomer);
   // A dead child of ours that nobody has seen alive is the sweep's.
   if (ours && sys::has_ended(*pidfd)) return Placed::gone;
+  if (ours) {
+    // Who forked it may have been told since the listing was read.
+    take_news(looked);
+    if (members_.find({pid, stat->start_time}) != nullptr) return place(pid, newcomer, looked);
+  }
   const core::ProcessId id{pid, stat->start_time};
   if (const auto error = members_.add(id, std::move(*pidfd), false)) {
     ++unwatchable_;
@@ -144,6 +158,7 @@ Census::Placed Census::record(pid_t pid, Newcomer& newcomer, core::Looked& looke
     return Placed::gone;
   }
   remember(pid, newcomer, false);
+  ours_[pid] = id;
   looked.fresh.push_back(sight(*members_.find(id), *stat));
   return Placed::done;
 }
@@ -173,6 +188,7 @@ bool Census::all_children_known(core::Looked& looked) {
       if (stat) newcomers_[pid] = Newcomer{0, *stat};
     }
     if (all) return true;
+    take_news(looked);
     place_newcomers(looked);
     // Dead ones that nobody recorded would stand there for ever.
     members_.on_sigchld();

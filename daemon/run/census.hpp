@@ -6,6 +6,10 @@
 // walk is no snapshot. Its pidfd is opened first and its stat read after, so that what is recorded is what the pidfd
 // holds. What is not ours is remembered and costs nothing more.
 //
+// Where the process connector works (feed.hpp), each fork below a member is told as it happens, and who forked is known
+// whatever became of it (census_news.cpp). Its news are taken before the listing is read and again before what the
+// listing shows is placed, so a walk finds what the news left out and nothing else.
+//
 // `complete` is the part that can be relied upon: only this thread reaps our children, so no entry can leave the list
 // of them while it is read, and the kernel appends; one reading in which all of them are known therefore proves that
 // nothing of a tree hides below us. A hopper (fork, exit, fork, exit) always leaves a zombie there, or is known.
@@ -14,6 +18,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -21,6 +26,7 @@
 
 #include "daemon/core/event.hpp"
 #include "daemon/core/ids.hpp"
+#include "daemon/run/feed.hpp"
 #include "daemon/run/members.hpp"
 #include "daemon/run/run_tag.hpp"
 #include "daemon/run/sources.hpp"
@@ -30,14 +36,18 @@ namespace plimsoll::run {
 
 class Census {
  public:
-  /// New members are added to `members`, pidfd and all.
-  Census(Members& members, sys::ProcFs proc, Sources sources, Life life);
+  /// New members are added to `members`, pidfd and all. Without a `feed` there is the walk alone.
+  Census(Members& members, sys::ProcFs proc, Sources sources, Life life, Feed* feed = nullptr);
 
   /// `fresh`: first sights, parents before children. A process may be dead already when it is told; its ProcessEnded
   /// comes after. `changed`: parent, session, program or state (of T t D Z or none of them); a spawned main process is
   /// among them when it is seen first, with what it runs. The young are read at each look, the others once a second or
   /// when their parent died.
   core::Looked look();
+  /// What the feed has told meanwhile: those it named, and nobody else. Nothing is in it when nothing of ours was.
+  core::Looked take_news();
+  /// The feed lost something since the last look: another one is due.
+  [[nodiscard]] bool must_look() const { return must_look_; }
   /// Read at each look: an engine, whose state matters.
   void watch(core::ProcessId id, bool on);
   /// Why the last look could not record what it saw ("3 processes cannot be watched: Too many open files"); empty if it
@@ -69,6 +79,15 @@ class Census {
     int tries = 0;
   };
   enum class Placed { done, waits, gone };
+  /// A process that was gone when its fork was told. Kept until all that it did has been told, which ends with the news
+  /// that are there when it is found gone.
+  struct Unseen {
+    core::ProcessId forker;
+    int session = 0;
+    core::CommandLine command;  ///< its forker's; empty after an exec
+    std::optional<core::Exit> exit;
+    bool told = false;
+  };
 
   // census.cpp: who is ours
   void collect_newcomers(const std::vector<sys::Listed>& listed);
@@ -81,12 +100,24 @@ class Census {
   void remember(pid_t pid, const Newcomer& newcomer, bool foreign);
   bool all_children_known(core::Looked& looked);
   [[nodiscard]] std::vector<pid_t> own_children() const;
+  // census_news.cpp: what the connector tells
+  void take_news(core::Looked& looked);
+  void begin_news_again();
+  void take(const sys::Forked& forked, std::uint64_t at, core::Looked& looked);
+  void take(const sys::Exited& exited, core::Looked& looked);
+  bool is_known_child(pid_t pid, std::uint64_t at, core::ProcessId forker, core::Looked& looked);
+  void record_forked(pid_t pid, std::uint64_t at, core::ProcessId forker, core::Looked& looked);
+  void note_unseen(core::ProcessId id, core::ProcessId forker);
+  void tell_unseen(core::ProcessId id, core::Looked& looked);
+  void note_exec(pid_t pid);
+  void note_session(pid_t pid);
+  void reread_named(core::Looked& looked);
   // census_sight.cpp: what is told of a member
   void reread_members(core::Looked& looked);
   [[nodiscard]] bool is_urgent(const Member& member, const Told& told) const;
   void reread(const Member& member, Told& told, core::Looked& looked);
   bool reread_program(const sys::Stat& stat, bool young, Told& told) const;
-  core::Sighting sight(const Member& member, const sys::Stat& stat);
+  core::Sighting sight(const Member& member, const sys::Stat& stat, std::optional<core::ProcessId> forker = {});
   void set_parent(core::Sighting& sighting, const sys::Stat& stat) const;
   void read_tag(core::Sighting& sighting) const;
   [[nodiscard]] core::CommandLine read_command(const sys::Stat& stat) const;
@@ -102,6 +133,12 @@ class Census {
   std::map<core::ProcessId, Told> told_;
   std::map<pid_t, Newcomer> newcomers_;
   std::set<core::ProcessId> watched_;
+  Feed* feed_;
+  std::unordered_map<pid_t, core::ProcessId> ours_;  ///< at the point to which the news have been taken
+  std::map<core::ProcessId, Unseen> unseen_;
+  bool found_gone_ = false;          ///< by the taking at work
+  std::set<core::ProcessId> named_;  ///< by an exec or a session: read again when all news are taken
+  bool must_look_ = false;
   int unwatchable_ = 0;
   std::string why_unwatchable_;
   std::string trouble_;

@@ -2,10 +2,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <ctime>
 #include <utility>
 
 #include "daemon/run/census.hpp"
+#include "daemon/run/start_time.hpp"
 
 namespace plimsoll::run {
 namespace {
@@ -26,18 +26,9 @@ char class_of(char state) {
   return state == 'T' || state == 't' || state == 'D' || state == 'Z' ? state : 'S';
 }
 
-Duration age_of(std::uint64_t start_time) {
-  static const auto ticks_per_second = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
-  timespec boot{};
-  ::clock_gettime(CLOCK_BOOTTIME, &boot);
-  const auto now = static_cast<std::int64_t>(boot.tv_sec) * 1'000 + boot.tv_nsec / 1'000'000;
-  const auto start = static_cast<std::int64_t>(start_time * 1'000 / ticks_per_second);
-  return Duration{now > start ? now - start : 0};
-}
-
 }  // namespace
 
-core::Sighting Census::sight(const Member& member, const sys::Stat& stat) {
+core::Sighting Census::sight(const Member& member, const sys::Stat& stat, std::optional<core::ProcessId> forker) {
   core::Sighting sighting;
   sighting.id = member.id;
   sighting.session = stat.session;
@@ -45,7 +36,8 @@ core::Sighting Census::sight(const Member& member, const sys::Stat& stat) {
   sighting.age = age_of(stat.start_time);
   sighting.command = read_command(stat);
   set_parent(sighting, stat);
-  if (sighting.ourselves && !member.own_child) read_tag(sighting);
+  sighting.forker = forker;
+  if (sighting.ourselves && !member.own_child && !forker) read_tag(sighting);
 
   Told& told = told_[member.id];
   told.parent = sighting.parent;
@@ -56,8 +48,8 @@ core::Sighting Census::sight(const Member& member, const sys::Stat& stat) {
   told.read_at = steady_clock::now();
   const auto parent = told_.find(sighting.parent);
   // A young parent may itself have gone through an exec since it was told.
-  told.as_forked = parent != told_.end() &&
-                   (parent->second.command.argv == told.command.argv || age_of(sighting.parent.start_time) < young_for);
+  told.as_forked = forker.has_value() || (parent != told_.end() && (parent->second.command.argv == told.command.argv ||
+                                                                    age_of(sighting.parent.start_time) < young_for));
   return sighting;
 }
 

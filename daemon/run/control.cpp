@@ -160,7 +160,9 @@ wire::Status Daemon::status() {
 }
 
 std::map<std::string, std::string> Daemon::sources() const {
-  return {{"census", trouble_.empty() ? "walk" : "walk, incomplete"},
+  const std::string census = feed_.works() ? "connector and walk" : "walk";
+  return {{"census", trouble_.empty() ? census : census + ", incomplete"},
+          {"connector", feed_.state()},
           {"exit_info", on_off(options_.sources.exit_info)},
           {"exe", on_off(options_.sources.exe)},
           {"environ", on_off(options_.sources.environ)},

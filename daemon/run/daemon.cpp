@@ -54,7 +54,8 @@ Daemon::Daemon(std::shared_ptr<const Plan> plan, Options options)
       statm_(sys::measure_statm_bound(proc_)),
       journal_(boot_of(life_), err_),
       members_(loop_, proc_, options_.sources, [this](core::Event event) { dispatch(std::move(event)); }),
-      census_(members_, proc_, options_.sources, life_),
+      feed_(loop_, Feed::Settings::usual()),
+      census_(members_, proc_, options_.sources, life_, &feed_),
       evidence_(proc_, options_.sources),
       leftovers_(proc_, options_.sources, life_),
       deadline_(loop_),
@@ -105,6 +106,7 @@ int Daemon::run() {
            (plan_->services.size() == 1 ? " service" : " services") +
            (socket_ ? ", control at " + socket_->path() : ", without control") +
            (plan_->entrypoint ? entrypoint_terms : ""));
+  if (options_.sources.connector) start_feed();
   dispatch(core::DaemonStarted{});
   tick_census();
   tell_watchdog();
@@ -129,9 +131,10 @@ void Daemon::dispatch(core::Event event) {
 
 void Daemon::turn() {
   posted_ = true;  // what is dispatched meanwhile is taken in this turn
-  while (!queue_.empty() || look_wanted_) {
+  while (!queue_.empty() || look_wanted_ || news_wanted_) {
     if (queue_.empty()) {
-      take_look();
+      // A look takes the news, too.
+      look_wanted_ ? take_look() : take_news();
       continue;
     }
     const core::Event event = std::move(queue_.front());
@@ -155,19 +158,60 @@ void Daemon::arm() {
 
 /// One census for all deaths of a turn: they are taken in first, then their children are looked for.
 void Daemon::take_look() {
-  look_wanted_ = false;
+  look_wanted_ = news_wanted_ = false;
   const core::Steady began = now().steady;
   core::Looked looked = census_.look();
   looked.began = began;
   if (census_.trouble() != trouble_) {
     trouble_ = census_.trouble();
-    core::Entry said;
-    said.kind = core::EventKind::census;
-    said.level = trouble_.empty() ? core::Level::info : core::Level::error;
-    said.why = trouble_.empty() ? "the census sees everything again" : trouble_;
-    perform(core::Record{said});
+    say_of_census(trouble_.empty() ? core::Level::info : core::Level::error,
+                  trouble_.empty() ? "the census sees everything again" : trouble_);
   }
   queue_around(std::move(looked));
+  // In another turn: news that are lost as fast as they come stop nothing else.
+  if (census_.must_look()) loop_.post([this] { want_look(); });
+}
+
+void Daemon::take_news() {
+  news_wanted_ = false;
+  core::Looked looked = census_.take_news();
+  if (!looked.fresh.empty() || !looked.changed.empty()) queue_around(std::move(looked));
+  if (census_.must_look()) loop_.post([this] { want_look(); });
+}
+
+/// Most of what the connector tells is of strangers: no turn is made of that. Whether any of it was ours.
+bool Daemon::news_came() {
+  if (posted_) {
+    news_wanted_ = true;
+    return true;
+  }
+  take_news();
+  if (queue_.empty()) return false;
+  if (!std::exchange(posted_, true)) loop_.post([this] { turn(); });
+  return true;
+}
+
+void Daemon::want_look() {
+  look_wanted_ = true;
+  if (!std::exchange(posted_, true)) loop_.post([this] { turn(); });
+}
+
+void Daemon::start_feed() {
+  feed_.on_news([this] { return news_came(); });
+  feed_.on_change([this](bool good, const std::string& sentence) {
+    say_of_census(good ? core::Level::info : core::Level::warning, sentence);
+    // How often is walked depends on it.
+    tick_census();
+  });
+  feed_.start();
+}
+
+void Daemon::say_of_census(core::Level level, const std::string& sentence) {
+  core::Entry said;
+  said.kind = core::EventKind::census;
+  said.level = level;
+  said.why = sentence;
+  perform(core::Record{said});
 }
 
 /// Whoever was seen re-parented has a parent whose pidfd is readable by now: that death must be known before its child
@@ -196,6 +240,7 @@ void Daemon::queue_around(core::Looked looked) {
 
 Duration Daemon::census_interval() const {
   if (world_.plan->daemon.census) return *world_.plan->daemon.census;
+  if (feed_.works()) return Duration{1'000};
   const auto& services = world_.plan->services;
   const bool rules =
       std::any_of(services.begin(), services.end(), [](const Service& service) { return !service.engines.empty(); });
@@ -206,8 +251,7 @@ void Daemon::tick_census() {
   census_alarm_.set_after(census_interval(), [this] { tick_census(); });
   members_.watch_oom_counter();
   trim_heap();
-  look_wanted_ = true;
-  if (!std::exchange(posted_, true)) loop_.post([this] { turn(); });
+  want_look();
 }
 
 }  // namespace plimsoll::run

@@ -13,6 +13,7 @@
 #include "daemon/core/step.hpp"
 #include "daemon/run/census.hpp"
 #include "daemon/run/evidence.hpp"
+#include "daemon/run/feed.hpp"
 #include "daemon/run/hook_caller.hpp"
 #include "daemon/run/journal.hpp"
 #include "daemon/run/launcher.hpp"
@@ -53,6 +54,10 @@ class Daemon {
   void turn();
   void arm();
   void take_look();
+  void take_news();
+  bool news_came();
+  void want_look();
+  void start_feed();
   void queue_around(core::Looked looked);
   [[nodiscard]] core::Now now() const;
   [[nodiscard]] Duration census_interval() const;
@@ -91,6 +96,7 @@ class Daemon {
   [[nodiscard]] std::map<std::string, std::string> sources() const;
   void tell_watchdog();
   void note(core::Level level, const std::string& sentence);
+  void say_of_census(core::Level level, const std::string& sentence);
 
   std::shared_ptr<const Plan> plan_;
   Options options_;
@@ -104,6 +110,7 @@ class Daemon {
   sys::StatmBound statm_;
   Journal journal_;
   Members members_;
+  Feed feed_;
   Census census_;
   Evidence evidence_;
   Leftovers leftovers_;
@@ -119,6 +126,7 @@ class Daemon {
   std::deque<core::Event> queue_;
   bool posted_ = false;
   bool look_wanted_ = false;
+  bool news_wanted_ = false;
   std::map<core::CommandId, std::function<void(wire::Answer)>> answers_;
   core::CommandId next_command_ = 1;
   Alarm deadline_;

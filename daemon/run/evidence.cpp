@@ -50,6 +50,10 @@ core::EvidenceLookedAt Evidence::look(const core::LookAtEvidence& effect) const 
       clients.insert(line.inode);
     }
   }
+  if (clients.empty()) {
+    if (!ports.by_descriptors) seen.source = "/proc/net/tcp";
+    return seen;
+  }
   bool all_readable = true;
   for (const auto& member : effect.members) {
     if (member == effect.engine || !is_there(member)) continue;
@@ -67,7 +71,7 @@ core::EvidenceLookedAt Evidence::look(const core::LookAtEvidence& effect) const 
   }
   if (all_readable) return seen;
   seen.source = "/proc/net/tcp";
-  if (!clients.empty()) seen.connected = core::nobody;
+  seen.connected = core::nobody;
   return seen;
 }
 

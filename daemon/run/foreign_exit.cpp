@@ -1,6 +1,5 @@
 #include "daemon/run/foreign_exit.hpp"
 
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -16,18 +15,6 @@ bool may_see_exit_code(pid_t pid) {
   return ::readlink(link.c_str(), target.data(), target.size()) >= 0 || (errno != EACCES && errno != EPERM);
 }
 
-sys::WaitStatus from_wait_word(int word) {
-  sys::WaitStatus status;
-  if (WIFSIGNALED(word)) {
-    status.signaled = true;
-    status.signal = WTERMSIG(word);
-    status.dumped = WCOREDUMP(word);
-  } else {
-    status.code = WEXITSTATUS(word);
-  }
-  return status;
-}
-
 }  // namespace
 
 ForeignExit look_at_foreign_exit(const sys::ProcFs& proc, core::ProcessId id, const sys::Fd& pidfd, bool read_status) {
@@ -38,7 +25,7 @@ ForeignExit look_at_foreign_exit(const sys::ProcFs& proc, core::ProcessId id, co
   if (found.reaped) {
     found.status = sys::exit_status_of_reaped(pidfd);
   } else if (stat->state == 'Z' && stat->exit_code && (*stat->exit_code != 0 || may_see_exit_code(id.pid))) {
-    found.status = from_wait_word(*stat->exit_code);
+    found.status = sys::from_wait_word(*stat->exit_code);
   }
   return found;
 }

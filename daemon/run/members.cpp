@@ -4,6 +4,8 @@
 
 #include <array>
 #include <csignal>
+#include <iterator>
+#include <limits>
 
 namespace plimsoll::run {
 namespace {
@@ -69,6 +71,13 @@ const Member* Members::find_alive(int pid) const {
   if (holder == holders_.end()) return nullptr;
   const Member* member = find(holder->second);
   return member != nullptr && !member->ended ? member : nullptr;
+}
+
+const Member* Members::find_last(int pid) const {
+  const auto after = table_.upper_bound({pid, std::numeric_limits<std::uint64_t>::max()});
+  if (after == table_.begin()) return nullptr;
+  const Member& last = std::prev(after)->second;
+  return last.id.pid == pid ? &last : nullptr;
 }
 
 void Members::for_each(const std::function<void(const Member&)>& act) const {

@@ -65,6 +65,8 @@ class Members {
   [[nodiscard]] const Member* find(core::ProcessId id) const;
   /// The recorded process that is alive under that pid, as far as is known, or null.
   [[nodiscard]] const Member* find_alive(int pid) const;
+  /// The one that was recorded last under that pid, dead or alive, or null.
+  [[nodiscard]] const Member* find_last(int pid) const;
   /// Dead ones that are not forgotten too. `act` must not add or forget.
   void for_each(const std::function<void(const Member&)>& act) const;
   [[nodiscard]] std::size_t size() const { return table_.size(); }

@@ -5,6 +5,7 @@
 namespace plimsoll::run {
 
 struct Sources {
+  bool connector = true;  ///< who forked whom, as the kernel tells it
   bool exit_info = true;  ///< how a process ended that is not our child
   bool exe = true;        ///< /proc/PID/exe and cwd
   bool environ = true;    ///< PLIMSOLL_RUN of others

@@ -39,6 +39,18 @@ Reaped from_siginfo(const siginfo_t& info) {
 
 }  // namespace
 
+WaitStatus from_wait_word(int word) {
+  WaitStatus status;
+  if (WIFSIGNALED(word)) {
+    status.signaled = true;
+    status.signal = WTERMSIG(word);
+    status.dumped = WCOREDUMP(word);
+  } else {
+    status.code = WEXITSTATUS(word);
+  }
+  return status;
+}
+
 Result<Fd> open_pidfd(pid_t pid) {
   // By number: the C library's header of these two has no extern "C" in Debian 12.
   Fd fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0U)));
@@ -60,15 +72,7 @@ std::optional<WaitStatus> exit_status_of_reaped(const Fd& pidfd) {
   PidfdInfo info{};
   info.mask = info_exit;
   if (::ioctl(pidfd.get(), get_info, &info) != 0 || (info.mask & info_exit) == 0) return std::nullopt;
-  WaitStatus status;
-  if (WIFSIGNALED(info.exit_code)) {
-    status.signaled = true;
-    status.signal = WTERMSIG(info.exit_code);
-    status.dumped = WCOREDUMP(info.exit_code);
-  } else {
-    status.code = WEXITSTATUS(info.exit_code);
-  }
-  return status;
+  return from_wait_word(info.exit_code);
 }
 
 Result<std::optional<Reaped>> reap(const Fd& pidfd) {

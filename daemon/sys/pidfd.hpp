@@ -21,6 +21,9 @@ struct WaitStatus {
   bool dumped = false;  ///< a core was written
 };
 
+/// From the word that wait(2) fills in, and field 52 of /proc/PID/stat has.
+WaitStatus from_wait_word(int word);
+
 Result<Fd> open_pidfd(pid_t pid);
 /// ESRCH: it is gone or a zombie that was reaped. A zombie takes a signal without effect.
 error_code send_signal(const Fd& pidfd, int signal);

@@ -6,6 +6,8 @@
 // Main and workers are one program, forked without exec. Each listens on DIR/PID.sock and takes one line a connection:
 //   fork                       a worker without an engine           → "ok PID"
 //   engine HOW ARGV…           starts an engine (engine_spawn.hpp); the word PORT becomes a free port → "ok PID"
+//   abandon MS HOW ARGV…       the same, but it answers at the fork and kills itself MS milliseconds later (hop and
+//                              double fork fork more than once: the last one is answered) → "ok PID"
 //   disconnect | reconnect     SIGINT to its engines and wait for them; then as many new ones → "ok"
 //   connect PORT               opens a connection to it and keeps it → "ok"
 //   leave CODE                 SIGTERM to its engines, not waiting, and exits
@@ -292,6 +294,7 @@ class Puppet {
     const std::string rest = line.size() > verb.size() ? line.substr(verb.size() + 1) : "";
     if (verb == "fork") return "ok " + std::to_string(fork_worker());
     if (verb == "engine") return "ok " + std::to_string(start_engine(rest));
+    if (verb == "abandon") abandon(rest);
     if (verb == "disconnect") return disconnect(), "ok";
     if (verb == "reconnect") return reconnect(), "ok";
     if (verb == "connect") return connect_to(programs::number(rest)), "ok";
@@ -304,6 +307,22 @@ class Puppet {
     }
     if (verb == "set" && words.size() == 3) return apply(words[1], words[2]), "ok";
     return "error: no such command: " + line;
+  }
+
+  [[noreturn]] void abandon(const std::string& text) {
+    const Argv words = split(text);
+    if (words.size() < 3) programs::usage("abandon MS HOW ARGV");
+    Argv argv(words.begin() + 2, words.end());
+    for (auto& word : argv) {
+      if (word == "PORT") word = std::to_string(programs::free_port());
+    }
+    const std::uint64_t until =
+        programs::now_ns(CLOCK_MONOTONIC) + static_cast<std::uint64_t>(programs::number(words[0])) * 1'000'000;
+    const std::string answer = "ok " + std::to_string(programs::fork_engine(words[1], argv)) + "\n";
+    if (send(client_, answer.data(), answer.size(), MSG_NOSIGNAL) < 0) errno = 0;
+    while (programs::now_ns(CLOCK_MONOTONIC) < until) usleep(200);
+    kill(getpid(), SIGKILL);
+    for (;;) pause();
   }
 
   void connect_to(long port) {

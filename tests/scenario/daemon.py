@@ -95,6 +95,9 @@ class Daemon:
         self.config_path = self.tmp / f"{self.name}.toml"
         self.config_text = config_text
         self.args = list(args)
+        # A source that all daemons of a run of the suite shall do without ("connector": as in a container).
+        if os.environ.get("PLIMSOLL_WITHOUT"):
+            self.args += ["--without", os.environ["PLIMSOLL_WITHOUT"]]
         self.environment = dict(environment or {})
         self.command = command
         self.popen_arguments = popen

@@ -39,6 +39,10 @@ class Puppet:
         """Starts an engine and returns its pid (for `shell` that of the shell)."""
         return int(self.tell(f"engine {how} " + " ".join(map(str, words)))[0])
 
+    def abandon(self, milliseconds, how, *words):
+        """Starts an engine and dies of SIGKILL that long after the fork; the engine's pid."""
+        return int(self.tell(f"abandon {milliseconds} {how} " + " ".join(map(str, words)))[0])
+
     def listens(self):
         return (self.folder / f"{self.pid}.sock").exists()
 

@@ -163,6 +163,15 @@ class FakeKernel {
     return looked;
   }
 
+  /// What the process connector leads to: a first sight of that one process, with who forked it.
+  Looked told_of(ProcessId child, ProcessId forker, Steady now) {
+    Looked looked;
+    looked.everybody = false;
+    sight(*find(child), now, looked);
+    for (Sighting& seen : looked.fresh) seen.forker = forker;
+    return looked;
+  }
+
  private:
   ProcessId nearest_subreaper(const FakeProcess& from) {
     for (const FakeProcess* at = find(from.parent); at != nullptr; at = find(at->parent)) {
