@@ -41,9 +41,15 @@ std::optional<ProcessId> owner_below(const World& world, const Process& member) 
 /// Starts are read in ticks of 10 ms: a child can seem that much older than its parent.
 constexpr Duration grain{10};
 
+/// Services with `session = "group"` share the daemon's: a process that stands in it can be of any of them.
+bool in_our_session(const World& world, const Process& newcomer) {
+  return newcomer.session != 0 && newcomer.session == world.machine.session;
+}
+
 /// "It is given to the owner on which all members agree that died since the last look, in whose session it stands and
 /// whose life contains its start."
 std::optional<ProcessId> agreed_owner(const World& world, const Process& newcomer) {
+  if (in_our_session(world, newcomer)) return std::nullopt;
   std::optional<ProcessId> agreed;
   for (const auto& [id, member] : world.processes) {
     if (member.alive() || member.service.empty() || member.death->at < world.last_look) continue;
@@ -59,6 +65,7 @@ std::optional<ProcessId> agreed_owner(const World& world, const Process& newcome
 
 /// A member that held the newcomer's session while both lived: the number was not given out again in between (law 1).
 const Process* member_in_session(const World& world, const Process& newcomer) {
+  if (in_our_session(world, newcomer)) return nullptr;
   for (const auto& [id, member] : world.processes) {
     const bool together = member.alive() || member.death->at >= newcomer.born;
     if (together && member.session == newcomer.session && !member.service.empty()) return &member;

@@ -251,6 +251,7 @@ struct Holding {
 struct Machine {
   std::uint64_t seed = 0;  ///< of this host, for jitter: a fleet does not cycle all at once
   Bytes statm_bound;  ///< how far statm can be below the truth, for a process of a few threads; 0 where it is exact
+  int session = 0;    ///< the daemon's own, which says of nobody whose it is; 0: the only service may share it
 };
 
 struct World {

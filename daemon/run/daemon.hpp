@@ -107,6 +107,7 @@ class Daemon {
   Census census_;
   Evidence evidence_;
   Leftovers leftovers_;
+  std::unique_ptr<Preparation> preparation_;
   std::unique_ptr<Launcher> launcher_;
   std::unique_ptr<HookCaller> hooks_;
   std::unique_ptr<Prober> prober_;

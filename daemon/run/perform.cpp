@@ -70,11 +70,13 @@ void Daemon::perform(const core::LookAtEvidence& effect) {
   dispatch(evidence_.look(effect));
 }
 void Daemon::perform(const core::LookForLeftovers& effect) {
-  dispatch(leftovers_.look(effect.service));
+  const Service* service = core::plan_of(world_, effect.service);
+  dispatch(leftovers_.look(effect.service, service != nullptr ? user_of(*service) : std::nullopt));
 }
 
 void Daemon::perform(const core::SignalLeftover& effect) {
-  const auto error = leftovers_.signal(effect);
+  const Service* service = core::plan_of(world_, effect.service);
+  const auto error = leftovers_.signal(effect, service != nullptr ? user_of(*service) : std::nullopt);
   if (error && error.value() != ESRCH) {
     note(core::Level::error, "cannot send " + signal_name(effect.signal) + " to leftover " +
                                  std::to_string(effect.to.pid) + ": " + error.message());

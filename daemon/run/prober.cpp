@@ -141,6 +141,54 @@ void Prober::ask_unix(const core::AskProbe& question, const UnixProbe& how) {
 }
 
 void Prober::ask_exec(const core::AskProbe& question, const ExecProbe& how) {
+  CommandRunner::Command command;
+  command.argv = how.argv;
+  command.prepare = [this, service = question.service](sys::SpawnRequest& request) {
+    return environment_.prepare(service, request);
+  };
+  command.timeout = question.timeout;
+  auto then = [this, id = question.id](HttpOutcome outcome) {
+    answer(id, outcome.result == core::HookResult::done, std::move(outcome.detail));
+  };
+  requests_[question.id] = std::make_unique<HttpAsking>(loop_, std::move(request), question.timeout, std::move(then));
+}
+
+void Prober::connect(const core::AskProbe& question, const sockaddr* address, unsigned size, std::string place) {
+  sys::Fd socket(::socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket) return answer(question.id, false, "cannot open a socket: " + error_text(errno));
+  if (::connect(socket.get(), address, size) == 0) return answer(question.id, true, place + " accepts connections");
+  // A Unix socket whose queue is full says EAGAIN: nobody accepts there, which is the question.
+  if (errno != EINPROGRESS) return answer(question.id, false, "cannot connect to " + place + ": " + error_text(errno));
+  auto connecting = std::make_unique<Connecting>(loop_, std::move(socket));
+  const int fd = connecting->socket.get();
+  connecting->watch.when_writable([this, id = question.id, fd, place] {
+    int error = 0;
+    socklen_t length = sizeof error;
+    if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
+    answer(id, error == 0,
+           error == 0 ? place + " accepts connections" : "cannot connect to " + place + ": " + error_text(error));
+  });
+  connecting->deadline.set_after(question.timeout, [this, id = question.id, place, timeout = question.timeout] {
+    answer(id, false, "no connection to " + place + " within " + to_text(timeout));
+  });
+  connections_[question.id] = std::move(connecting);
+}
+
+void Prober::ask_tcp(const core::AskProbe& question, const TcpProbe& how) {
+  const auto address = address_of(how.host, how.port);
+  const bool six = how.host.find(':') != std::string::npos;
+  std::string place = (six ? "[" + how.host + "]" : how.host) + ":" + how.port;
+  if (!address) return answer(question.id, false, place + " is no address");
+  connect(question, reinterpret_cast<const sockaddr*>(&address->room), address->size, std::move(place));
+}
+
+void Prober::ask_unix(const core::AskProbe& question, const UnixProbe& how) {
+  const auto address = address_of(how.path);
+  if (!address) return answer(question.id, false, how.path + " is too long for a socket's path");
+  connect(question, reinterpret_cast<const sockaddr*>(&address->room), address->size, how.path);
+}
+
+void Prober::ask_exec(const core::AskProbe& question, const ExecProbe& how) {
   CommandRunner::Command command{how.argv, environment_.whole(question.service), environment_.descriptor_limit,
                                  question.timeout};
   auto then = [this, id = question.id](CommandRunner::Ended ended) {
