@@ -264,6 +264,8 @@ struct World {
   std::optional<Holding> holding;
   bool stopping = false;  ///< the daemon ends when everything is stopped
   Steady stop_deadline = never;
+  int stop_requests = 0;         ///< how often somebody asked for it
+  Steady stop_requested{};       ///< when last
   std::optional<int> exit_code;  ///< of an essential service
   bool quit_said = false;
   Steady last_look{};               ///< when the last census began to read

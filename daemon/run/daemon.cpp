@@ -77,12 +77,14 @@ int Daemon::run() {
   if (const auto error = sys::become_subreaper())
     note(core::Level::warning, "cannot become a subreaper: " + error.message() + ", escaped processes are not seen");
   const auto limit = sys::raise_descriptor_limit();
+  if (plan_->entrypoint) choose_group();
   const auto say = [this](const std::string& service, const std::string& sentence) {
     note(core::Level::warning, service + ": " + sentence);
   };
   preparation_ = std::make_unique<Preparation>(Preparation::Settings{inherited_, limit ? *limit : 0, say});
-  launcher_ =
-      std::make_unique<Launcher>(loop_, members_, proc_, *preparation_, Launcher::Settings{life_, plan_->entrypoint});
+  launcher_ = std::make_unique<Launcher>(
+      loop_, members_, proc_, *preparation_,
+      Launcher::Settings{life_, plan_->entrypoint, own_group_, terminal_ ? &*terminal_ : nullptr});
   HookEnvironment environment;
   environment.look_up = [this](const std::string& service, const std::string& name) {
     const Service* found = core::plan_of(world_, service);
@@ -116,6 +118,7 @@ int Daemon::run() {
   tell_watchdog();
   notifier_.send("READY=1\nSTATUS=supervising " + std::to_string(plan_->services.size()) + " services");
   loop_.run();
+  if (terminal_ && own_group_ && terminal_->is_ours()) terminal_->give_to(::getpgrp());
   for (auto& [name, output] : outputs_) output->run_ended();
   constexpr std::chrono::milliseconds last_words{1'000};
   out_.drain(last_words);

@@ -70,14 +70,20 @@ Launcher::Launcher(Loop& loop, Members& members, sys::ProcFs proc, Preparation& 
       settings_(std::move(settings)),
       null_(::open("/dev/null", O_RDONLY | O_CLOEXEC)) {}
 
+sys::SpawnSession Launcher::session_of(const Service& service) const {
+  if (settings_.entrypoint) return settings_.own_group ? sys::SpawnSession::group : sys::SpawnSession::inherited;
+  return service.surroundings.session == Session::own ? sys::SpawnSession::own : sys::SpawnSession::group;
+}
+
 Launcher::Outcome Launcher::launch(const Service& service, core::RunNumber run, Output::Ends ends) {
   sys::SpawnRequest request;
   request.argv = service.command;
   if (const auto why = preparation_.prepare(service, request)) return failed(service, run, *why);
   request.environment.push_back(std::string(run_variable) + "=" + to_text(RunTag{settings_.life, service.name, run}));
-  request.session = settings_.entrypoint                           ? sys::SpawnSession::inherited
-                    : service.surroundings.session == Session::own ? sys::SpawnSession::own
-                                                                   : sys::SpawnSession::group;
+  request.session = session_of(service);
+  const bool gives_terminal =
+      request.session == sys::SpawnSession::group && settings_.terminal != nullptr && settings_.terminal->is_ours();
+  if (gives_terminal) request.terminal_fd = settings_.terminal->fd();
   request.stdin_fd = settings_.entrypoint ? -1 : null_.get();
   request.stdout_fd = settings_.entrypoint ? -1 : ends.stdout_fd;
   request.stderr_fd = settings_.entrypoint ? -1 : ends.stderr_fd;
@@ -88,6 +94,7 @@ Launcher::Outcome Launcher::launch(const Service& service, core::RunNumber run, 
   // Detached before anything can go wrong: at its end an attached one kills, and waits. The members reap.
   process.detach();
   if (!launched.ok) return failed(service, run, told(launched.failure));
+  if (gives_terminal) settings_.terminal->given_to(launched.spawned.pid);
 
   // Nobody but us can reap it, and it was not reaped yet: its pid is its own.
   const auto stat = proc_.stat(launched.spawned.pid);

@@ -12,6 +12,7 @@
 #include "daemon/run/run_tag.hpp"
 #include "daemon/run/surroundings.hpp"
 #include "daemon/sys/procfs.hpp"
+#include "daemon/sys/terminal.hpp"
 
 namespace plimsoll::run {
 
@@ -19,7 +20,9 @@ class Launcher {
  public:
   struct Settings {
     Life life;
-    bool entrypoint = false;  ///< stdio and session are inherited
+    bool entrypoint = false;            ///< stdio and session are inherited
+    bool own_group = true;              ///< of the entrypoint's command
+    sys::Terminal* terminal = nullptr;  ///< what a command with a group of its own is given; null: there is none
   };
   /// `preparation` outlives the launcher.
   Launcher(Loop& loop, Members& members, sys::ProcFs proc, Preparation& preparation, Settings settings);
@@ -31,6 +34,8 @@ class Launcher {
   Outcome launch(const Service& service, core::RunNumber run, Output::Ends ends);
 
  private:
+  [[nodiscard]] sys::SpawnSession session_of(const Service& service) const;
+
   Loop& loop_;
   Members& members_;
   sys::ProcFs proc_;

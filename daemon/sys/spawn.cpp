@@ -235,6 +235,7 @@ SpawnOutcome spawn(const SpawnRequest& request) {
   orders.stdio[1] = request.stdout_fd;
   orders.stdio[2] = request.stderr_fd;
   orders.session = request.session;
+  orders.terminal_fd = request.terminal_fd;
   orders.descriptor_limit = request.descriptor_limit;
   orders.limits = limits.data();
   orders.limit_count = limits.size();

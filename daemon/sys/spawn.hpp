@@ -37,6 +37,7 @@ struct SpawnRequest {
   int stdout_fd = -1;                    ///< becomes 1; -1: inherited
   int stderr_fd = -1;                    ///< becomes 2; -1: inherited
   SpawnSession session = SpawnSession::own;
+  int terminal_fd = -1;  ///< of `group`: the controlling terminal, in whose foreground the new group is put; -1: none
   unsigned long descriptor_limit = 0;  ///< soft RLIMIT_NOFILE of the child, below `limits`; 0: ours
   std::vector<SpawnLimit> limits;
   std::optional<int> oom_score_adj;

@@ -14,6 +14,7 @@
 #include <linux/capability.h>
 #include <linux/close_range.h>
 #include <linux/ioprio.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -45,10 +46,19 @@ PLIMSOLL_IN_CHILD int reset_dispositions() {
   return 0;
 }
 
-PLIMSOLL_IN_CHILD int take_session(SpawnSession session) {
-  switch (session) {
+PLIMSOLL_IN_CHILD int take_group(int terminal_fd) {
+  if (::syscall(SYS_setpgid, 0, 0) < 0) return errno;
+  if (terminal_fd < 0) return 0;
+  // Best effort, as the terminal may have gone. SIGTTOU, which stops whoever does this in the background, is blocked.
+  const auto group = static_cast<int>(::syscall(SYS_getpid));
+  ::syscall(SYS_ioctl, terminal_fd, TIOCSPGRP, &group);
+  return 0;
+}
+
+PLIMSOLL_IN_CHILD int take_session(const Orders& orders) {
+  switch (orders.session) {
     case SpawnSession::inherited: return 0;
-    case SpawnSession::group: return ::syscall(SYS_setpgid, 0, 0) < 0 ? errno : 0;
+    case SpawnSession::group: return take_group(orders.terminal_fd);
     case SpawnSession::own: return ::syscall(SYS_setsid) < 0 ? errno : 0;
   }
   return EINVAL;
@@ -179,7 +189,7 @@ PLIMSOLL_IN_CHILD int take_step(SpawnStep step, Orders& orders) {
   switch (step) {
     case SpawnStep::clone: return 0;
     case SpawnStep::signals: return reset_dispositions();
-    case SpawnStep::session: return take_session(orders.session);
+    case SpawnStep::session: return take_session(orders);
     case SpawnStep::descriptors: return place_stdio(orders.stdio);
     case SpawnStep::limits: return set_limits(orders);
     case SpawnStep::oom_score_adj: return set_oom_score_adj(orders.oom_score_adj);

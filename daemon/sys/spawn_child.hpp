@@ -27,6 +27,7 @@ struct Orders {
   const char* working_directory = nullptr;  ///< null: ours
   int stdio[3] = {-1, -1, -1};
   SpawnSession session = SpawnSession::own;
+  int terminal_fd = -1;
   unsigned long descriptor_limit = 0;
   const Limit* limits = nullptr;
   std::size_t limit_count = 0;
