@@ -257,6 +257,7 @@ struct Holding {
 struct Machine {
   std::uint64_t seed = 0;  ///< of this host, for jitter: a fleet does not cycle all at once
   Bytes statm_bound;  ///< how far statm can be below the truth, for a process of a few threads; 0 where it is exact
+  int session = 0;    ///< the daemon's own, which says of nobody whose it is; 0: the only service may share it
 };
 
 struct World {
@@ -269,6 +270,8 @@ struct World {
   std::optional<Holding> holding;
   bool stopping = false;  ///< the daemon ends when everything is stopped
   Steady stop_deadline = never;
+  int stop_requests = 0;         ///< how often somebody asked for it
+  Steady stop_requested{};       ///< when last
   std::optional<int> exit_code;  ///< of an essential service
   bool quit_said = false;
   Steady last_look{};               ///< when the last census began to read
