@@ -1,6 +1,5 @@
 #include "daemon/run/surroundings.hpp"
 
-#include <linux/ioprio.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 #include <utility>
 
 #include "daemon/sys/environment_file.hpp"
+#include "daemon/sys/io_priority.hpp"
 
 namespace plimsoll::run {
 namespace {
@@ -44,9 +44,9 @@ Unprepared cannot_look_up(const char* step, const std::string& name, const sys::
 
 int io_priority_of(const IoPriority& priority) {
   switch (priority.class_) {
-    case IoClass::realtime: return IOPRIO_PRIO_VALUE(IOPRIO_CLASS_RT, priority.level);
-    case IoClass::best_effort: return IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, priority.level);
-    case IoClass::idle: return IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0);
+    case IoClass::realtime: return sys::io_priority(sys::IoPriorityClass::realtime, priority.level);
+    case IoClass::best_effort: return sys::io_priority(sys::IoPriorityClass::best_effort, priority.level);
+    case IoClass::idle: return sys::io_priority(sys::IoPriorityClass::idle, 0);
   }
   return 0;
 }

@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/close_range.h>
-#include <linux/ioprio.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -22,6 +21,8 @@
 
 #include <cerrno>
 #include <csignal>
+
+#include "daemon/sys/io_priority.hpp"
 
 #define PLIMSOLL_IN_CHILD __attribute__((no_sanitize("address"), no_sanitize("thread"), no_sanitize("undefined")))
 
@@ -195,7 +196,7 @@ PLIMSOLL_IN_CHILD int take_step(SpawnStep step, Orders& orders) {
     case SpawnStep::oom_score_adj: return set_oom_score_adj(orders.oom_score_adj);
     case SpawnStep::nice: return PLIMSOLL_CALL_IF(orders.has_nice, SYS_setpriority, PRIO_PROCESS, 0, orders.nice);
     case SpawnStep::io_priority:
-      return PLIMSOLL_CALL_IF(orders.has_io_priority, SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, orders.io_priority);
+      return PLIMSOLL_CALL_IF(orders.has_io_priority, SYS_ioprio_set, io_priority_of_process, 0, orders.io_priority);
     case SpawnStep::groups:
       return PLIMSOLL_CALL_IF(orders.groups != nullptr, SYS_setgroups, orders.group_count, orders.groups);
     case SpawnStep::group:

@@ -174,12 +174,12 @@ def test_a_second_sigterm_is_passed_on_and_a_third_kills(nest):
 def test_a_second_sigterm_shortens_the_grace_of_a_file_too(nest):
     daemon = nest.daemon("""
 [services.one]
-command = ["@programs/stubborn"]
+command = ["@programs/stubborn", "--ready", "@tmp/armed"]
 stop = { grace = "1h" }
 [daemon]
 stop_within = "1h"
 """)
-    daemon.wait_ready("one")
+    wait_until(lambda: (nest.tmp / "armed").exists(), what="its deaf ears")
     os.kill(daemon.pid, signal.SIGTERM)
     wait_until(lambda: "stopping everything" in daemon.log_text(), what="its stop")
     time.sleep(0.15)

@@ -356,8 +356,13 @@ def test_services_in_one_session_are_told_apart_and_stopped_apart(nest):
     script = "(setsid -f sleep 1000000 &) ; (sleep 1000001 &) ; exec sleep 1000002"
     one = f'command = ["sh", "-c", "{script}"]\nsession = "group"\nstop = {{ grace = "5s" }}\n'
     daemon = nest.daemon(f"[services.first]\n{one}[services.second]\n{one}")
+    def only_sleeps(name):
+        """The shells on the way are members too, for a moment."""
+        pids = daemon.recorded(name)
+        return len(pids) == 3 and all(open(f"/proc/{pid}/cmdline", "rb").read().startswith(b"sleep\0") for pid in pids)
+
     for name in ("first", "second"):
-        daemon.wait(lambda: len(daemon.recorded(name)) == 3, what=f"three processes of {name}")
+        daemon.wait(lambda: only_sleeps(name), what=f"three processes of {name}")
     second = daemon.recorded("second")
     assert {int(stat_fields(pid)[3]) for pid in second} & {os.getsid(0)}, "the daemon's session"
     assert daemon.ctl("stop", "first")[0] == 0

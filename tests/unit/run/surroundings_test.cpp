@@ -1,10 +1,10 @@
 #include "daemon/run/surroundings.hpp"
 
 #include <gtest/gtest.h>
-#include <linux/ioprio.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "daemon/sys/io_priority.hpp"
 #include "tests/unit/sys/scratch_folder.hpp"
 
 namespace plimsoll::run {
@@ -114,7 +114,7 @@ TEST_F(PreparationTest, NumbersBecomeTheKernels) {
   const sys::SpawnRequest request = prepared();
   EXPECT_EQ(request.umask, 027U);
   EXPECT_EQ(request.nice, 3);
-  EXPECT_EQ(request.io_priority, IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0));
+  EXPECT_EQ(request.io_priority, sys::io_priority(sys::IoPriorityClass::idle, 0));
   EXPECT_EQ(request.oom_score_adj, 100);
   EXPECT_EQ(request.capabilities, 5U);
   EXPECT_TRUE(request.no_new_privs);

@@ -1,7 +1,6 @@
 // What the child finds around it: each order is seen to hold in /proc of a real child, and each one that the kernel
 // refuses is told by its step. As root everything is tried on a user without rights; without root, that it is refused.
 #include <gtest/gtest.h>
-#include <linux/ioprio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -11,6 +10,7 @@
 #include <cstring>
 #include <sstream>
 
+#include "daemon/sys/io_priority.hpp"
 #include "daemon/sys/spawn.hpp"
 #include "tests/unit/sys/processes.hpp"
 #include "tests/unit/sys/scratch_folder.hpp"
@@ -93,13 +93,13 @@ TEST(SpawnWorld, UmaskNiceIoPriorityAndOomScoreHold) {
   request.oom_score_adj = 321;
   request.argv = {"cat", "/proc/self/oom_score_adj"};
   EXPECT_EQ(output_of(request), "321\n");
-  request.io_priority = IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, 6);
+  request.io_priority = io_priority(IoPriorityClass::best_effort, 6);
   request.argv = {"sh", "-c", "read line; :"};
   Pipe in;
   request.stdin_fd = in.read_end.get();
   const auto outcome = spawn(request);
   ASSERT_TRUE(outcome.ok);
-  EXPECT_EQ(::syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, outcome.spawned.pid), *request.io_priority);
+  EXPECT_EQ(::syscall(SYS_ioprio_get, io_priority_of_process, outcome.spawned.pid), *request.io_priority);
   in.write_end = Fd();
   status_of(outcome.spawned.pidfd);
 }
@@ -128,7 +128,7 @@ TEST(SpawnWorld, WhatTheKernelRefusesIsToldByItsStep) {
   request.oom_score_adj = 2000;
   expect_refused(request, SpawnStep::oom_score_adj, EINVAL);
   request.oom_score_adj.reset();
-  request.io_priority = IOPRIO_PRIO_VALUE(7, 0);
+  request.io_priority = 7 << 13;
   expect_refused(request, SpawnStep::io_priority, EINVAL);
   request.io_priority.reset();
   request.working_directory = "/no/such/folder";
