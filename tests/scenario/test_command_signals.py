@@ -20,7 +20,7 @@ from harness import PLIMSOLLD, SLOW, alive, children_of, clean_environment, stat
 TELLER = """
 import os, signal, sys, time
 def tell(number, frame):
-    print("got", number, flush=True)
+    os.write(1, f"got {number}\\n".encode())
     if number == %d:
         sys.exit(9)
 for number in set(range(1, signal.NSIG)) - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD, 32, 33}:
@@ -117,7 +117,7 @@ def test_exit_codes_are_remapped(nest, script, codes, expected):
 GROUP = """
 import os, signal, sys, time
 def tell(number, frame):
-    print("got", number, os.getpid(), flush=True)
+    os.write(1, f"got {number} {os.getpid()}\\n".encode())
     if number == signal.SIGTERM:
         sys.exit(9)
 for number in (signal.SIGUSR1, signal.SIGTERM):
