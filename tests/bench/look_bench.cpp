@@ -1,5 +1,5 @@
 // What it costs to look: the listing of /proc and one reading of statm, each beside the floor of its plain system
-// calls. Children that only wait make the crowd.
+// calls, and whole looks of the census. Children that only wait make the crowd.
 #include <benchmark/benchmark.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -12,11 +12,14 @@
 #include <cstdlib>
 #include <vector>
 
+#include "daemon/run/census.hpp"
+#include "daemon/run/leftovers.hpp"
 #include "daemon/sys/procfs.hpp"
 
 namespace {
 
 using namespace plimsoll::sys;
+namespace run = plimsoll::run;
 
 class Crowd {
  public:
@@ -76,5 +79,25 @@ void statm(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(read_statm_resident(*held));
 }
 BENCHMARK(statm)->Unit(benchmark::kMicrosecond);
+
+/// The crowd is our own tree: the children of one service's processes, and ours by adoption, are seen alike.
+class Tree {
+ public:
+  explicit Tree(int size) : crowd_(size) { census.look(); }
+
+ private:
+  Crowd crowd_;
+  run::Loop loop_;
+  run::Members members_{loop_, ProcFs(), run::Sources{}, [](const plimsoll::core::Event&) {}};
+
+ public:
+  run::Census census{members_, ProcFs(), run::Sources{}, run::Life{}};
+};
+
+void look_at_a_tree(benchmark::State& state) {
+  Tree tree(static_cast<int>(state.range(0)));
+  for (auto _ : state) benchmark::DoNotOptimize(tree.census.look());
+}
+BENCHMARK(look_at_a_tree)->Arg(1)->Arg(1000)->Unit(benchmark::kMicrosecond);
 
 }  // namespace

@@ -25,5 +25,20 @@ build_bench() {
   want_build
   want_bench
   cmake --preset release -DPLIMSOLL_BENCH=ON >/dev/null
-  cmake --build build --parallel "$jobs" --target plimsoll_bench
+  cmake --build build --parallel "$jobs" --target plimsoll_bench bench_least bench_mark plimsolld plimsollctl program_app \
+    program_query-engine
+}
+
+run_bench() { # [core|lifecycle [ARG...]]
+  local which=${1:-all}
+  shift || true
+  case $which in
+    core) build/bin/plimsoll_bench ${1:+"--benchmark_filter=$1"} ;;
+    lifecycle) /usr/bin/python3 tests/bench/lifecycle.py --bin build/bin --programs build/programs "$@" ;;
+    all) run_bench core && run_bench lifecycle ;;
+    *)
+      echo "dev: no benchmark '$which'; there are core and lifecycle" >&2
+      return 2
+      ;;
+  esac
 }

@@ -1,0 +1,447 @@
+#!/usr/bin/python3
+"""What plimsolld costs beside the least a supervisor can do (programs/least.cpp): the table of `./dev bench lifecycle`.
+
+    lifecycle.py --bin build/bin --programs build/programs [--quick] [--only boot,restart,...] [--json FILE]
+
+Both supervise the same services (programs/mark.cpp), whose first line of main() takes a stamp by CLOCK_MONOTONIC and hands it
+over through a FIFO. They run in turn, never at the same time, several rounds, so that another load of the machine falls on
+both; what is printed are medians over all rounds, and the ratio of the two. Milliseconds differ by a factor of two from machine
+to machine and from hour to hour: the ratios are what can be compared.
+
+Each figure is one function that yields rows; a row is (figure, plimsolld, least, unit, goal). Only processes started here are
+ended, through their pidfds. The whole stops by itself within three minutes.
+"""
+
+import argparse
+import http.client
+import json
+import os
+import pathlib
+import platform
+import random
+import resource
+import select
+import shutil
+import signal
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+STAMP = struct.Struct("<IIQ")
+FAR_LINE = "8GiB"  # more than 2 GB above every process here: read once a second, no faster
+TIME_LIMIT = 60.0  # for any single thing that is waited for
+
+
+def monotonic():
+    return time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+
+
+def ms(nanoseconds):
+    return nanoseconds / 1e6
+
+
+def percentile(values, share):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+class Stamps:
+    """The FIFO through which services tell of their main()."""
+
+    def __init__(self, folder):
+        self.path = folder / "stamps"
+        os.mkfifo(self.path)
+        self.fd = os.open(self.path, os.O_RDWR | os.O_NONBLOCK)
+
+    def read(self, count, pause=0.0):
+        """The next `count` of them; with a pause between readings the reader does not compete with those it measures."""
+        found = []
+        until = time.monotonic() + TIME_LIMIT
+        while len(found) < count:
+            if time.monotonic() > until:
+                raise TimeoutError(f"{len(found)} of {count} services came to life in {TIME_LIMIT:.0f} s")
+            select.select([self.fd], [], [], 1.0)
+            try:
+                found += STAMP.iter_unpack(os.read(self.fd, STAMP.size * 2730))
+            except BlockingIOError:
+                continue
+            if pause and len(found) < count:
+                time.sleep(pause)
+        return found
+
+    def drain(self):
+        try:
+            while os.read(self.fd, 65520):
+                pass
+        except BlockingIOError:
+            pass
+
+
+class Supervisor:
+    """One of the two, with `count` services; a context that ends what it began."""
+
+    name = ""
+
+    def __init__(self, bench, count):
+        self.bench, self.count = bench, count
+        self.folder = pathlib.Path(tempfile.mkdtemp(dir=bench.folder))
+        self.pids = {}
+        self.process = None
+
+    def argv(self):
+        raise NotImplementedError
+
+    def __enter__(self):
+        self.bench.stamps.drain()
+        with open(self.folder / "log", "wb") as log:
+            began = monotonic()
+            self.process = subprocess.Popen(self.argv(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            stamps = self.bench.stamps.read(self.count, pause=0.005)
+        except TimeoutError:
+            self.end()
+            raise
+        self.pids = {index: pid for index, pid, at in stamps}
+        self.booted = max(at for _, _, at in stamps) - began
+        return self
+
+    def __exit__(self, *_):
+        self.end()
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        for pid in self.pids.values():
+            self.kill_service(pid)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def kill_service(self, pid):
+        """SIGKILL to a service that is still there, and is one of ours."""
+        try:
+            with os.fdopen(os.pidfd_open(pid)) as fd:
+                if str(self.bench.stamps.path).encode() in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+                    signal.pidfd_send_signal(fd.fileno(), signal.SIGKILL)
+        except OSError:
+            pass
+
+    def stop(self):
+        """SIGTERM until its end; when it has ended, no service may be left."""
+        began = monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT)
+        took = monotonic() - began
+        self.process.wait()
+        left = [pid for pid in self.pids.values() if pathlib.Path(f"/proc/{pid}").exists()]
+        if left:
+            raise RuntimeError(f"{self.name} ended before {len(left)} of its services")
+        return took
+
+    def restart_one(self):
+        """SIGKILL to one service, until the first line of its replacement."""
+        index = random.randrange(self.count)
+        pidfd = os.pidfd_open(self.pids[index])
+        began = monotonic()
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        ((told, pid, at),) = self.bench.stamps.read(1)
+        os.close(pidfd)
+        if told != index:
+            raise RuntimeError(f"service {told} came to life, not {index}")
+        self.pids[index] = pid
+        return at - began
+
+    def pss(self):
+        """Its own proportional set size, in MB (10^6)."""
+        text = pathlib.Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
+        return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")) * 1024 / 1e6
+
+    def cpu(self):
+        """Nanoseconds on a processor so far, and how often it went to sleep."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        sleeps = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("voluntary_ctxt"))
+        return int(pathlib.Path(f"/proc/{self.process.pid}/schedstat").read_text().split()[0]), sleeps
+
+
+class Least(Supervisor):
+    name = "least"
+
+    def argv(self):
+        programs = self.bench.programs
+        return [programs / "least", str(self.count), programs / "mark", self.bench.stamps.path]
+
+
+class Plimsoll(Supervisor):
+    """Watching is on: each service has a memory line, far away."""
+
+    name = "plimsolld"
+    memory = f'memory = {{ hard = "{FAR_LINE}" }}\n'
+
+    @property
+    def socket(self):
+        return self.folder / "b.sock"
+
+    def config(self):
+        mark, fifo = self.bench.programs / "mark", self.bench.stamps.path
+        services = "".join(f'[services.s{i:04}]\ncommand = ["{mark}", "{fifo}", "{i}"]\nrestart = "always"\n'
+                           f'backoff = {{ first = "0s", max = "0s" }}\n{self.memory}' for i in range(self.count))
+        return f'[daemon]\nname = "bench"\nsocket = "{self.socket}"\n{services}'
+
+    def argv(self):
+        config = self.folder / "bench.toml"
+        config.write_text(self.config())
+        return [self.bench.bin / "plimsolld", "--config", config]
+
+
+class Bench:
+    def __init__(self, options, folder):
+        self.bin, self.programs = options.bin.resolve(), options.programs.resolve()
+        self.folder = folder
+        self.stamps = Stamps(folder)
+        self.quick = options.quick
+        self.seconds = 3.0 if options.quick else 8.0
+
+    def rounds(self, count):
+        return 1 if self.quick else count
+
+    def in_turn(self, count, rounds, measure):
+        """`measure(supervisor)` with each of the two, round by round; the results of both."""
+        results = {"plimsolld": [], "least": []}
+        for _ in range(rounds):
+            for kind in (Plimsoll, Least):
+                with kind(self, count) as supervisor:
+                    results[kind.name].append(measure(supervisor))
+        return results["plimsolld"], results["least"]
+
+
+def medians(both, get):
+    return [statistics.median(get(one) for one in results) for results in both]
+
+
+def boot_and_stop(bench):
+    for count, rounds in ((1, 9), (100, 5), (1000, 3)):
+        def measure(supervisor):
+            time.sleep(0.3)  # what follows the boot (a first census) is not what the stop costs
+            return supervisor.booted, supervisor.stop()
+        both = bench.in_turn(count, bench.rounds(rounds), measure)
+        for at, what in enumerate(("boot", "stop")):
+            ours, least = medians(both, lambda one, at=at: ms(one[at]))
+            yield f"{what} of {count:,}", ours, least, "ms", "<= 1.5 x" if count == 1000 else ""
+
+
+def restart(bench):
+    for count, rounds, kills in ((1, 4, 50), (1000, 3, 60)):
+        def measure(supervisor, kills=kills):
+            time.sleep(2.5)  # young processes are looked at more often: the state a day is spent in comes after that
+            latencies = []
+            for _ in range(kills):
+                latencies.append(supervisor.restart_one())
+                time.sleep(random.uniform(0.005, 0.015))
+            return latencies
+        ours, least = (sum(results, []) for results in bench.in_turn(count, bench.rounds(rounds), measure))
+        for name, share, goal in (("p50", 0.5, "<= 1.3 x"), ("p99", 0.99, "<= 1.5 x")):
+            yield (f"restart at {count:,}, {name}", ms(percentile(ours, share)), ms(percentile(least, share)), "ms", goal)
+
+
+def memory_and_idle(bench):
+    for count in (1, 1000):
+        def measure(supervisor):
+            time.sleep(4)  # a look at the young ones, and the first readings, are over
+            (cpu, sleeps), began = supervisor.cpu(), monotonic()
+            time.sleep(bench.seconds)
+            (cpu_after, sleeps_after), took = supervisor.cpu(), monotonic() - began
+            return supervisor.pss(), (cpu_after - cpu) / took * 100, (sleeps_after - sleeps) / took * 1e9
+        both = bench.in_turn(count, 1, measure)
+        goals = ("<= 6 MB", "<= 0.3 %", "") if count == 1000 else ("<= 4 MB", "", "")
+        for at, (what, unit) in enumerate((("own PSS", "MB"), ("idle, of a core", "%"), ("idle, sleeps", "/s"))):
+            ours, least = medians(both, lambda one, at=at: one[at])
+            yield f"{what}, at {count:,}", ours, least, unit, goals[at]
+
+
+def spawn_and_wait(argv):
+    """Milliseconds from the start of a program until its end."""
+    began = monotonic()
+    pid = os.posix_spawn(argv[0], argv, {}, file_actions=[(os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)])
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    took = monotonic() - began
+    if os.waitpid(pid, 0)[1] != 0:
+        raise RuntimeError(f"{argv} failed")
+    return ms(took)
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost")
+        self.path = str(path)
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(self.path)
+
+
+def ask(path, route):
+    """Milliseconds of one request over a connection of its own."""
+    began = monotonic()
+    connection = UnixConnection(path)
+    connection.request("GET", route)
+    answer = connection.getresponse()
+    answer.read()
+    took = monotonic() - began
+    connection.close()
+    if answer.status != 200:
+        raise RuntimeError(f"{route}: {answer.status}")
+    return ms(took)
+
+
+def control(bench):
+    """The floor is a program that ends at once, started in the same way."""
+    times = 10 if bench.quick else 40
+    with Plimsoll(bench, 1000) as supervisor:
+        time.sleep(4)
+        ctl = [str(bench.bin / "plimsollctl"), "--socket", str(supervisor.socket), "status"]
+        rows = {"all": (ctl, "/v1/services", "<= 5 ms"), "one": ([*ctl, "s0500"], "/v1/services/s0500", "<= 2 ms")}
+        taken = {key: ([], [], []) for key in rows}
+        for _ in range(times):
+            for key, (argv, route, _) in rows.items():
+                for at, took in enumerate((spawn_and_wait(argv), ask(supervisor.socket, route),
+                                           spawn_and_wait([str(bench.programs / "mark")]))):
+                    taken[key][at].append(took)
+                time.sleep(0.02)
+        for key, (_, _, goal) in rows.items():
+            wall, request, floor = (statistics.median(values) for values in taken[key])
+            yield f"ctl status of {key}, at 1,000", wall, floor, "ms", goal
+            yield f"its HTTP request", request, None, "ms", ""
+
+
+class Workers(Plimsoll):
+    """One application whose workers own an engine each."""
+
+    workers = 30
+
+    def config(self):
+        programs = self.bench.programs
+        (self.folder / "app").mkdir()
+        return (f'[daemon]\nname = "bench"\nsocket = "{self.socket}"\n[services.app]\n'
+                f'command = ["{programs}/app", "--control", "{self.folder}/app", "--workers", "{self.workers}", '
+                f'"--engine", "plain {programs}/query-engine"]\n'
+                f'[services.app.engines.prisma]\nmatch = ["query-engine*"]\norphan = {{ after = "0s" }}\n')
+
+    def children(self, pid):
+        return [int(word) for word in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    def pairs(self):
+        """(worker, engine) once the daemon lists all of them."""
+        until = time.monotonic() + TIME_LIMIT
+        while time.monotonic() < until:
+            mains = self.children(self.process.pid)
+            workers = self.children(mains[0]) if mains else []
+            pairs = [(worker, engine) for worker in workers for engine in self.children(worker)]
+            self.pids = dict(enumerate([*mains, *workers, *(engine for _, engine in pairs)]))
+            if len(pairs) == self.workers and self.listed() == self.workers:
+                return pairs
+            time.sleep(0.1)
+        raise TimeoutError("the engines were not listed")
+
+    def listed(self):
+        connection = UnixConnection(self.socket)
+        try:
+            connection.request("GET", "/v1/services/app")
+            answer = json.load(connection.getresponse())
+        except (OSError, ValueError):
+            return 0
+        finally:
+            connection.close()
+        return len(answer.get("service", answer).get("engines", []))
+
+    def kill_service(self, pid):
+        try:
+            with os.fdopen(os.pidfd_open(pid)) as fd:
+                if str(self.bench.programs).encode() in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+                    signal.pidfd_send_signal(fd.fileno(), signal.SIGKILL)
+        except OSError:
+            pass
+
+
+def orphans(bench):
+    """SIGKILL to a worker, until its engine has ended. Nobody else does this: the floor is a SIGKILL of our own."""
+    took, floor = [], []
+    with Workers(bench, 0) as supervisor:
+        for worker, engine in supervisor.pairs():
+            end = os.pidfd_open(engine)
+            began = monotonic()
+            os.kill(worker, signal.SIGKILL)
+            if not select.select([end], [], [], TIME_LIMIT)[0]:
+                raise TimeoutError(f"the orphan {engine} was not ended")
+            took.append(ms(monotonic() - began))
+            os.close(end)
+            time.sleep(random.uniform(0.02, 0.3))
+    for _ in took:
+        victim = subprocess.Popen([bench.programs / "mark", bench.stamps.path, "0"])
+        bench.stamps.read(1)
+        end = os.pidfd_open(victim.pid)
+        began = monotonic()
+        victim.kill()
+        select.select([end], [], [], TIME_LIMIT)
+        floor.append(ms(monotonic() - began))
+        os.close(end)
+        victim.wait()
+    yield "orphan ended, p50", percentile(took, 0.5), percentile(floor, 0.5), "ms", "<= 5 ms"
+    yield "orphan ended, worst", max(took), max(floor), "ms", ""
+
+
+def census(bench):
+    """By plimsoll_bench, from within: one look at a tree that has not changed, beside the plain listing of /proc."""
+    argv = [bench.bin / "plimsoll_bench", "--benchmark_filter=(look_at_a_tree|listing_floor).*/1000",
+            "--benchmark_format=json", "--benchmark_min_time=0.3"]
+    text = subprocess.run(argv, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=TIME_LIMIT).stdout
+    found = {one["name"].split("/")[0]: one["real_time"] / 1e3 for one in json.loads(text)["benchmarks"]}
+    yield "census of 1,000 in one tree", found["look_at_a_tree"], found["listing_floor_readdir"], "ms", ""
+
+
+FIGURES = {"boot": boot_and_stop, "restart": restart, "idle": memory_and_idle, "control": control, "orphans": orphans,
+           "census": census}
+
+
+def shown(value):
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if value < 1 else f"{value:.2f}" if value < 100 else f"{value:.0f}"
+
+
+def print_row(row):
+    figure, ours, least, unit, goal = row
+    ratio = f"{ours / least:.2f}" if least else "-"
+    print(f"| {figure:30} | {shown(ours):>9} {unit:2} | {shown(least):>9} {unit:2} | {ratio:>6} | {goal:9} |", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--bin", type=pathlib.Path, required=True)
+    parser.add_argument("--programs", type=pathlib.Path, required=True)
+    parser.add_argument("--quick", action="store_true", help="one round of each")
+    parser.add_argument("--only", default=",".join(FIGURES), help="some of " + ",".join(FIGURES))
+    parser.add_argument("--json", type=pathlib.Path, help="the rows, one JSON object a line")
+    options = parser.parse_args()
+    chosen = options.only.split(",")
+    if unknown := set(chosen) - set(FIGURES):
+        sys.exit(f"lifecycle.py: no figure {', '.join(sorted(unknown))}; there are {', '.join(FIGURES)}")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    print(f"Linux {platform.release()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, "
+          f"{hard} descriptors, {time.strftime('%Y-%m-%d')}\n")
+    print(f"| {'figure':30} | {'plimsolld':>12} | {'least':>12} | {'ratio':>6} | {'goal':9} |")
+    print(f"|{'-' * 32}|{'-' * 13}:|{'-' * 13}:|{'-' * 7}:|{'-' * 11}|")
+    with tempfile.TemporaryDirectory(prefix="plb-") as folder:
+        bench = Bench(options, pathlib.Path(folder))
+        for name in chosen:
+            for row in FIGURES[name](bench):
+                print_row(row)
+                if options.json:
+                    with options.json.open("a") as out:
+                        out.write(json.dumps(dict(zip(("figure", "plimsolld", "least", "unit", "goal"), row))) + "\n")
+
+
+if __name__ == "__main__":
+    main()
