@@ -80,14 +80,14 @@ Entry cycle_entry(const std::string& service, const Cycle& cycle, std::string wh
 /// The engines a round replaces: of every rule that has a `reconnect`, or of only_if's, each slot judged by itself.
 std::vector<ProcessId> engines_due(const World& world, const std::string& service, const Cycle& cycle) {
   std::vector<ProcessId> due;
-  for (const auto& [id, process] : world.processes) {
-    if (!process.alive() || process.service != service || !process.engine || !process.engine->listed) continue;
-    if (process.engine->state != EngineState::live) continue;
+  for_each_of(world, service, [&](const Process& process) {
+    if (!process.alive() || !process.engine || !process.engine->listed) return;
+    if (process.engine->state != EngineState::live) return;
     const EngineRule* rule = rule_of(world, service, process.engine->rule);
-    if (rule == nullptr || (cycle.act == CycleAct::reconnect && !rule->reconnect)) continue;
-    if (cycle.only_if && (rule->name != cycle.only_if->engine || process.memory.rss <= cycle.only_if->over)) continue;
-    due.push_back(id);
-  }
+    if (rule == nullptr || (cycle.act == CycleAct::reconnect && !rule->reconnect)) return;
+    if (cycle.only_if && (rule->name != cycle.only_if->engine || process.memory.rss <= cycle.only_if->over)) return;
+    due.push_back(process.id);
+  });
   return due;
 }
 
@@ -329,7 +329,10 @@ void begin_operator_round(Turn& turn, const std::string& service, std::vector<Pr
 }
 
 void settle_cycles(Turn& turn) {
-  for (auto& [name, life] : turn.world.services) {
+  for (const std::string& name : turn.touched) {
+    const auto found = turn.world.services.find(name);
+    if (found == turn.world.services.end()) continue;
+    ServiceLife& life = found->second;
     if (life.round) settle_round(turn, name, life);
     if (!is_up(life)) continue;
     for (std::size_t i = 0; i < life.cycles.size() && i < life.plan->cycles.size() && is_up(life); ++i)
@@ -337,20 +340,18 @@ void settle_cycles(Turn& turn) {
   }
 }
 
-Steady cycles_deadline(const World& world) {
+Steady cycles_deadline(const World& world, const ServiceLife& life) {
   Steady first = never;
-  for (const auto& [name, life] : world.services) {
-    if (life.round && (life.round->restart || !life.round->at) && life.round->deadline > world.now.steady)
-      first = std::min(first, life.round->deadline);
-    if (!is_up(life)) continue;
-    for (const CycleClock& clock : life.cycles) {
-      if (clock.next_steady) first = std::min(first, *clock.next_steady);
-      // The wall clock may be set meanwhile: no further ahead than a minute is believed.
-      if (clock.next_wall)
-        first = std::min(first,
-                         world.now.steady + std::clamp<Steady::duration>(*clock.next_wall - world.now.wall, 1ms, 1min));
-      if (clock.due) first = std::min(first, world.now.steady + 1s);
-    }
+  if (life.round && (life.round->restart || !life.round->at) && life.round->deadline > world.now.steady)
+    first = std::min(first, life.round->deadline);
+  if (!is_up(life)) return first;
+  for (const CycleClock& clock : life.cycles) {
+    if (clock.next_steady) first = std::min(first, *clock.next_steady);
+    // The wall clock may be set meanwhile: no further ahead than a minute is believed.
+    if (clock.next_wall)
+      first = std::min(first,
+                       world.now.steady + std::clamp<Steady::duration>(*clock.next_wall - world.now.wall, 1ms, 1min));
+    if (clock.due) first = std::min(first, world.now.steady + 1s);
   }
   return first;
 }

@@ -17,7 +17,7 @@ void change_cycle_clocks(Turn& turn, const std::string& service, const std::vect
 void begin_operator_round(Turn& turn, const std::string& service, std::vector<ProcessId> engines, CommandId command);
 
 void settle_cycles(Turn& turn);
-Steady cycles_deadline(const World& world);
+Steady cycles_deadline(const World& world, const ServiceLife& life);
 
 /// "every 6h" or "cron 0 4 * * *".
 std::string schedule_text(const Cycle& cycle);

@@ -162,11 +162,10 @@ void ended_by_us(Turn& turn, Process& engine) {
 
 /// An engine of the slot that is not older than `settle` yet.
 const Process* newcomer_in(const World& world, const SlotKey& key) {
-  for (const auto& [id, process] : world.processes) {
-    if (!process.alive() || !process.engine || process.engine->listed || process.service != key.service) continue;
-    if (process.engine->rule == key.rule && owner_of(world, process).worker == key.owner) return &process;
-  }
-  return nullptr;
+  return first_alive(world, key.service, [&](const Process& process) {
+    return process.engine && !process.engine->listed && process.engine->rule == key.rule &&
+           owner_of(world, process).worker == key.owner;
+  });
 }
 
 /// A lost engine: healed by a successor, given up with its owner, or handed to the ladder.
@@ -241,7 +240,8 @@ void consider_as_engine(Turn& turn, Process& process) {
   if (process.engine && process.engine->rule == rule->name) return;
   process.engine = Engine{};
   process.engine->rule = rule->name;
-  process.memory.next = turn.now.steady;
+  read_at(turn.world, process, turn.now.steady);
+  turn.touch(process.service);
   turn.changed = true;
 }
 
@@ -259,16 +259,15 @@ Process* successor_of(World& world, const Process& ended, std::optional<Steady> 
   const SlotKey key = slot_of(world, ended);
   const bool was_lost = ended.engine->state == EngineState::lost;
   Process* best = nullptr;
-  for (auto& [id, process] : world.processes) {
-    if (!process.alive() || !process.engine || !process.engine->listed || process.engine->stands || id == ended.id)
-      continue;
-    if (process.service != key.service || process.engine->rule != key.rule ||
-        owner_of(world, process).worker != key.owner)
-      continue;
+  for_each_of(world, key.service, [&](Process& process) {
+    if (!process.alive() || !process.engine || !process.engine->listed || process.engine->stands ||
+        process.id == ended.id)
+      return;
+    if (process.engine->rule != key.rule || owner_of(world, process).worker != key.owner) return;
     const bool after_remedy = since && process.first_seen >= *since;
-    if (!after_remedy && !(was_lost && stands_for_lost(ended, process))) continue;
+    if (!after_remedy && !(was_lost && stands_for_lost(ended, process))) return;
     if (best == nullptr || process.first_seen < best->first_seen) best = &process;
-  }
+  });
   return best;
 }
 
@@ -285,8 +284,8 @@ bool run_is_ending(const World& world, const std::string& service) {
 }
 
 void settle_engines(Turn& turn) {
-  for (auto& [id, process] : turn.world.processes) {
-    if (!process.engine) continue;
+  const auto settle = [&turn](Process& process) {
+    if (!process.engine) return;
     if (process.alive()) {
       if (!process.engine->listed && settled(turn.world, process, turn.now.steady)) list_engine(turn, process);
       look_for_orphan(turn, process);
@@ -296,13 +295,14 @@ void settle_engines(Turn& turn) {
     } else if (process.engine->state == EngineState::lost) {
       heal(turn, process);
     }
-  }
+  };
+  for (const std::string& service : turn.touched) for_each_of(turn.world, service, settle);
 }
 
-Steady engines_deadline(const World& world) {
+Steady engines_deadline(const World& world, const std::string& service) {
   Steady first = never;
-  for (const auto& [id, process] : world.processes) {
-    if (!process.engine) continue;
+  for_each_of(world, service, [&](const Process& process) {
+    if (!process.engine) return;
     const Engine& engine = *process.engine;
     if (process.alive()) {
       const EngineRule* rule = rule_of(world, process.service, engine.rule);
@@ -315,7 +315,7 @@ Steady engines_deadline(const World& world) {
     } else if (engine.state == EngineState::lost) {
       first = std::min(first, engine.heal_deadline);
     }
-  }
+  });
   return first;
 }
 

@@ -22,7 +22,7 @@ void engine_ended(Turn& turn, Process& engine);
 
 /// Lists what has settled, moves orphans and the dead on.
 void settle_engines(Turn& turn);
-Steady engines_deadline(const World& world);
+Steady engines_deadline(const World& world, const std::string& service);
 
 /// Rule 10: the live engine that stands for `ended`, if there is one. `since`: when the remedy began, if there was one.
 Process* successor_of(World& world, const Process& ended, std::optional<Steady> since);

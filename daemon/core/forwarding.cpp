@@ -47,6 +47,7 @@ void hasten_stop(Turn& turn, const StopRequested& request) {
   said.level = Level::warning;
   record(turn, said);
   if (!at_once) pass_on(turn, request);
+  turn.touch_all();
   turn.changed = true;
 }
 

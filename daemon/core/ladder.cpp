@@ -90,15 +90,16 @@ void take_hook_answer(Turn& turn, const HookAnswered& answer) {
     return true;
   };
   for (auto& [key, slot] : turn.world.slots) {
-    if (take(Place{key.service, key.rule, &slot})) return;
+    if (take(Place{key.service, key.rule, &slot})) return turn.touch(key.service);
   }
   for (auto& [name, life] : turn.world.services) {
-    if (take(Place{name, {}, &life.own})) return;
+    if (take(Place{name, {}, &life.own})) return turn.touch(name);
   }
 }
 
 bool ladder_expects_end(const World& world, const Process& engine) {
-  return std::any_of(world.slots.begin(), world.slots.end(), [&](const auto& item) {
+  const auto slots = slots_of(world, engine.service);
+  return std::any_of(slots.begin(), slots.end(), [&](const auto& item) {
     const auto& ladder = item.second.ladder;
     return ladder && ladder->subject == engine.id && ladder->phase != Ladder::Phase::due &&
            ladder->phase != Ladder::Phase::waiting;
@@ -108,13 +109,16 @@ bool ladder_expects_end(const World& world, const Process& engine) {
 bool busy(const World& world, const std::string& service) {
   const ServiceLife& life = world.services.at(service);
   if (life.round || life.own.ladder) return true;
-  return std::any_of(world.slots.begin(), world.slots.end(), [&](const auto& item) {
-    return item.first.service == service && item.second.ladder && item.second.ladder->cause != Cause::hard;
-  });
+  const auto slots = slots_of(world, service);
+  return std::any_of(slots.begin(), slots.end(),
+                     [](const auto& item) { return item.second.ladder && item.second.ladder->cause != Cause::hard; });
 }
 
-void settle_ladders(Turn& turn) {
-  for (auto it = turn.world.slots.begin(); it != turn.world.slots.end();) {
+namespace {
+
+void settle_slots(Turn& turn, const std::string& service) {
+  auto it = turn.world.slots.lower_bound(SlotKey{service, {}, nobody});
+  while (it != turn.world.slots.end() && it->first.service == service) {
     const SlotKey& key = it->first;
     Slot& slot = it->second;
     const Process* owner = find_process(turn.world, key.owner);
@@ -138,13 +142,22 @@ void settle_ladders(Turn& turn) {
     const bool over = !slot.ladder && turn.now.steady >= slot.cool_until && !slot.exhausted;
     it = (owner_gone && !slot.ladder) || over ? turn.world.slots.erase(it) : std::next(it);
   }
-  for (auto& [name, life] : turn.world.services) {
+}
+
+}  // namespace
+
+void settle_ladders(Turn& turn) {
+  for (const std::string& name : turn.touched) {
+    settle_slots(turn, name);
+    const auto found = turn.world.services.find(name);
+    if (found == turn.world.services.end()) continue;
+    ServiceLife& life = found->second;
     if (life.own.ladder) settle_ladder(turn, Place{name, {}, &life.own});
     if (life.own.exhausted && turn.now.steady >= life.own.cool_until) life.own.exhausted = false;
   }
 }
 
-Steady ladders_deadline(const World& world) {
+Steady ladders_deadline(const World& world, const std::string& service) {
   Steady first = never;
   const auto take = [&](const Slot& slot) {
     if (!slot.ladder) {
@@ -156,22 +169,23 @@ Steady ladders_deadline(const World& world) {
         slot.ladder->phase == Ladder::Phase::ending ? find_process(world, ending_of(*slot.ladder)) : nullptr;
     if (ending != nullptr && ending->killed) first = std::min(first, *ending->killed + 10s);
   };
-  for (const auto& [key, slot] : world.slots) take(slot);
-  for (const auto& [name, life] : world.services) take(life.own);
+  for (const auto& [key, slot] : slots_of(world, service)) take(slot);
+  const auto found = world.services.find(service);
+  if (found != world.services.end()) take(found->second.own);
   return first;
 }
 
 void preempt_ladders(Turn& turn, const std::string& service) {
-  for (auto& [key, slot] : turn.world.slots) {
-    if (key.service == service && slot.ladder && !ends_run(*slot.ladder))
-      preempt(turn, Place{key.service, key.rule, &slot}, "the run is ending");
+  for (auto& [key, slot] : slots_of(turn.world, service)) {
+    if (slot.ladder && !ends_run(*slot.ladder)) preempt(turn, Place{key.service, key.rule, &slot}, "the run is ending");
   }
   Slot& own = turn.world.services.at(service).own;
   if (own.ladder && !ends_run(*own.ladder)) preempt(turn, Place{service, {}, &own}, "the run is ending");
 }
 
 void forget_slots(World& world, const std::string& service) {
-  std::erase_if(world.slots, [&](const auto& item) { return item.first.service == service; });
+  const auto slots = slots_of(world, service);
+  world.slots.erase(slots.begin(), slots.end());
 }
 
 void preempt_rule(Turn& turn, const std::string& service, const std::string& rule) {

@@ -40,7 +40,7 @@ bool ladder_expects_end(const World& world, const Process& engine);
 bool busy(const World& world, const std::string& service);
 
 void settle_ladders(Turn& turn);
-Steady ladders_deadline(const World& world);
+Steady ladders_deadline(const World& world, const std::string& service);
 
 /// Ends every ladder of a service without a verdict: its run is over by somebody else's doing.
 void preempt_ladders(Turn& turn, const std::string& service);

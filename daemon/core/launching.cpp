@@ -3,7 +3,6 @@
 #include <csignal>
 
 #include "daemon/core/lifecycle.hpp"
-#include "daemon/core/memory.hpp"
 #include "daemon/core/order.hpp"
 #include "daemon/core/policy.hpp"
 #include "daemon/core/readiness.hpp"
@@ -89,9 +88,8 @@ void take_spawn(Turn& turn, const SpawnSucceeded& spawned) {
   main.session = spawned.main.pid;
   main.provenance = Provenance::spawned;
   main.first_seen = main.born = turn.now.steady;
-  turn.world.processes.insert_or_assign(spawned.main, std::move(main));
+  turn.world.processes.insert(std::move(main));
   begin_readiness(turn, spawned.service, life);
-  watch_new(turn);
 }
 
 void take_spawn_failure(Turn& turn, const SpawnFailed& failed) {

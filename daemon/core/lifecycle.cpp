@@ -28,6 +28,7 @@ void set_state(Turn& turn, const std::string& service, ServiceState state, std::
   life.since = turn.now.steady;
   life.deadline = never;
   turn.changed = true;
+  turn.touch_around(service);
   Entry said = entry(EventKind::service_state, service, std::move(why));
   if (life.main != nobody) said.pid = life.main.pid;
   const bool bad = state == ServiceState::failed || state == ServiceState::stuck;
@@ -118,6 +119,8 @@ void after_the_end(Turn& turn, const std::string& service, Afterwards afterwards
     case Afterwards::forget:
       record(turn, entry(EventKind::service_state, service, "stopped, and out of the plan"));
       forget_slots(turn.world, service);
+      turn.touch_around(service);
+      turn.world.agenda.erase({life.due, service});
       turn.world.services.erase(service);
       turn.changed = true;
       return;
@@ -161,6 +164,7 @@ void stop_everything(Turn& turn) {
   turn.world.stopping = true;
   turn.world.stop_deadline = turn.now.steady + turn.world.plan->daemon.stop_within;
   for (auto& [name, life] : turn.world.services) life.wanted = false;
+  turn.touch_all();
   turn.changed = true;
 }
 
@@ -210,11 +214,11 @@ void settle_service(Turn& turn, const std::string& name, ServiceLife& life) {
 }  // namespace
 
 void settle_services(Turn& turn) {
-  // Names first: a service that left the plan is erased on the way.
-  std::vector<std::string> names;
-  names.reserve(turn.world.services.size());
-  for (const auto& [name, life] : turn.world.services) names.push_back(name);
-  for (const std::string& name : names) settle_service(turn, name, life_of(turn, name));
+  // One that left the plan is erased on the way, others are touched.
+  for (const std::string& name : turn.touched) {
+    const auto found = turn.world.services.find(name);
+    if (found != turn.world.services.end()) settle_service(turn, name, found->second);
+  }
   if (!turn.world.stopping || turn.world.quit_said || !all_stopped(turn.world)) return;
   turn.world.quit_said = true;
   turn.emit(Quit{quit_code(turn.world)});
@@ -228,8 +232,6 @@ int quit_code(const World& world) {
   if (world.plan->entrypoint && !world.services.empty()) return exit_code_of(world.services.begin()->second.last_exit);
   return 0;
 }
-
-namespace {
 
 Steady service_deadline(const World& world, const ServiceLife& life) {
   const Steady last_moment = world.stopping ? world.stop_deadline : never;
@@ -249,14 +251,6 @@ Steady service_deadline(const World& world, const ServiceLife& life) {
       return std::min(life.deadline, life.killing ? never : last_moment);
   }
   return never;
-}
-
-}  // namespace
-
-Steady services_deadline(const World& world) {
-  Steady first = never;
-  for (const auto& [name, life] : world.services) first = std::min(first, service_deadline(world, life));
-  return first;
 }
 
 bool all_stopped(const World& world) {

@@ -48,7 +48,7 @@ int quit_code(const World& world);
 
 /// Moves every service on: starts what is wanted and may start, escalates what stops, ends backoffs.
 void settle_services(Turn& turn);
-Steady services_deadline(const World& world);
+Steady service_deadline(const World& world, const ServiceLife& life);
 
 /// True once nothing of any service runs or can be ended.
 bool all_stopped(const World& world);

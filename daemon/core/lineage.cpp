@@ -15,14 +15,16 @@ Duration settle_of(const World& world, const Process& engine) {
 
 /// Non-wrappers reached from `id` through wrappers only.
 void reach_through_wrappers(const World& world, ProcessId id, std::vector<ProcessId>& found) {
-  for (const auto& [child_id, child] : world.processes) {
-    if (!child.alive() || child.parent != id) continue;
+  const Process* wrapper = find_process(world, id);
+  if (wrapper == nullptr) return;
+  for_each_of(world, wrapper->service, [&](const Process& child) {
+    if (!child.alive() || child.parent != id) return;
     if (child.program.wrapper) {
-      reach_through_wrappers(world, child_id, found);
+      reach_through_wrappers(world, child.id, found);
     } else {
-      found.push_back(child_id);
+      found.push_back(child.id);
     }
-  }
+  });
 }
 
 // --- Rule 3: adopted -------------------------------------------------------------------------------------------------
@@ -51,8 +53,9 @@ std::optional<ProcessId> agreed_owner(const World& world, const Process& newcome
   const Process* agreed = nullptr;
   bool disagree = false;
   bool all_gone = true;
-  for (const auto& [id, member] : world.processes) {
-    if (member.alive() || member.service.empty() || member.death->at < world.last_look) continue;
+  for (const ProcessId& id : world.processes.dead()) {
+    const Process& member = *find_process(world, id);
+    if (member.service.empty() || member.death->at < world.last_look) continue;
     if (member.session != newcomer.session || newcomer.born + grain < member.born || member.death->at < newcomer.born)
       continue;
     if (member.engine && !is_launcher(world, member, newcomer)) continue;
@@ -108,10 +111,10 @@ void place_adopted(Turn& turn, Process& newcomer, const Sighting& sighting) {
 /// First seen below a member that is known to adopt, though it started before a recorded child of that member died.
 bool adopted_by_member(const World& world, const Process& parent, const Process& newcomer) {
   if (!parent.adopts) return false;
-  return std::any_of(world.processes.begin(), world.processes.end(), [&](const auto& item) {
-    const Process& child = item.second;
-    return !child.alive() && child.parent == parent.id && child.death->at >= world.look_before &&
-           newcomer.born <= child.death->at;
+  const auto& dead = world.processes.dead();
+  return std::any_of(dead.begin(), dead.end(), [&](const ProcessId& id) {
+    const Process& child = *find_process(world, id);
+    return child.parent == parent.id && child.death->at >= world.look_before && newcomer.born <= child.death->at;
   });
 }
 
@@ -120,10 +123,10 @@ bool adopted_by_member(const World& world, const Process& parent, const Process&
 void consider_siblings(Turn& turn, const Process& newcomer) {
   const Process* parent = find_process(turn.world, newcomer.parent);
   if (parent == nullptr || !parent->program.wrapper) return;
-  for (auto& [id, sibling] : turn.world.processes) {
-    if (sibling.alive() && sibling.parent == parent->id && id != newcomer.id && !sibling.engine)
+  for_each_of(turn.world, parent->service, [&](Process& sibling) {
+    if (sibling.alive() && sibling.parent == parent->id && sibling.id != newcomer.id && !sibling.engine)
       consider_as_engine(turn, sibling);
-  }
+  });
 }
 
 /// Ended unseen, after an exec that nobody could look at: as likely a shell as a program that goes into the background.
@@ -168,7 +171,7 @@ void add_process(Turn& turn, const Sighting& sighting) {
   process.current_parent = sighting.ourselves ? nobody : sighting.parent;
   process.unseen = sighting.unseen;
   if (sighting.unseen) process.death = Death{turn.now.steady, sighting.exit, true, turn.now.steady};
-  Process& kept = turn.world.processes.insert_or_assign(sighting.id, std::move(process)).first->second;
+  Process& kept = turn.world.processes.insert(std::move(process));
 
   const Process* forker = sighting.forker ? find_process(turn.world, *sighting.forker) : nullptr;
   if (forker != nullptr) {
@@ -176,6 +179,8 @@ void add_process(Turn& turn, const Sighting& sighting) {
   } else {
     place_by_parent(turn, kept, sighting);
   }
+  turn.world.processes.moved(kept, std::string{});
+  turn.touch(kept.service);
   if (!kept.alive()) return;
   consider_as_engine(turn, kept);
   consider_siblings(turn, kept);
@@ -195,6 +200,7 @@ void note_stopped(Turn& turn, Process& process) {
 void change_process(Turn& turn, const Sighting& sighting) {
   Process* process = find_process(turn.world, sighting.id);
   if (process == nullptr || !process->alive()) return;
+  turn.touch(process->service);
   const ProcessId parent = sighting.ourselves ? nobody : sighting.parent;
   if (parent != process->current_parent) {
     process->current_parent = parent;
@@ -267,12 +273,12 @@ SlotKey slot_of(const World& world, const Process& engine) {
 
 std::vector<ProcessId> engines_in(const World& world, const SlotKey& key) {
   std::vector<ProcessId> found;
-  for (const auto& [id, process] : world.processes) {
-    if (process.alive() && process.engine && process.engine->listed && process.service == key.service &&
-        process.engine->rule == key.rule && owner_of(world, process).worker == key.owner) {
-      found.push_back(id);
+  for_each_of(world, key.service, [&](const Process& process) {
+    if (process.alive() && process.engine && process.engine->listed && process.engine->rule == key.rule &&
+        owner_of(world, process).worker == key.owner) {
+      found.push_back(process.id);
     }
-  }
+  });
   return found;
 }
 
@@ -286,7 +292,10 @@ void take_in(Turn& turn, const Looked& looked) {
   turn.world.last_look = looked.began.value_or(turn.now.steady);
 }
 
-void forget_the_dead(Turn& turn) {
+namespace {
+
+/// Whoever refers to a process is of the same service: a slot, a ladder, a round, a child.
+void forget_the_dead_of(Turn& turn, const std::string& service) {
   World& world = turn.world;
   std::set<ProcessId> needed{nobody};
   // With its ancestors: whose it was is read off them.
@@ -294,30 +303,37 @@ void forget_the_dead(Turn& turn) {
     for (const Process* at = find_process(world, id); at != nullptr && needed.insert(at->id).second;)
       at = find_process(world, at->parent);
   };
-  for (const auto& [id, process] : world.processes) {
+  for_each_of(world, service, [&](const Process& process) {
     // A dead engine is needed until its verdict is said and, when it was lost, until it is healed.
     const bool open_verdict = process.engine && (!process.engine->judged || process.engine->state == EngineState::lost);
     const bool recent = process.death && process.death->at >= world.look_before;
-    if (process.alive() || open_verdict || recent || !process.death->reaped) keep(id);
-  }
-  for (const auto& [key, slot] : world.slots) {
+    if (process.alive() || open_verdict || recent || !process.death->reaped) keep(process.id);
+  });
+  for (const auto& [key, slot] : slots_of(world, service)) {
     if (!slot.ladder) continue;
     for (const ProcessId& id : {slot.ladder->subject, slot.ladder->owner, slot.ladder->owner_parent, key.owner})
       keep(id);
   }
-  for (const auto& [name, life] : world.services) {
+  if (const auto found = world.services.find(service); found != world.services.end()) {
+    const ServiceLife& life = found->second;
     keep(life.main);
     if (life.own.ladder) keep(life.own.ladder->subject);
     if (life.round) std::for_each(life.round->left.begin(), life.round->left.end(), keep);
   }
-  for (auto it = world.processes.begin(); it != world.processes.end();) {
-    if (needed.contains(it->first)) {
-      ++it;
-    } else {
-      turn.emit(Forget{it->first});
-      it = world.processes.erase(it);
-    }
+  const std::vector<ProcessId> all = world.processes.of(service);
+  for (const ProcessId& id : all) {
+    if (needed.contains(id)) continue;
+    turn.emit(Forget{id});
+    world.processes.erase(id);
   }
+}
+
+}  // namespace
+
+void forget_the_dead(Turn& turn) {
+  std::set<std::string> services;
+  for (const ProcessId& id : turn.world.processes.dead()) services.insert(find_process(turn.world, id)->service);
+  for (const std::string& service : services) forget_the_dead_of(turn, service);
 }
 
 }  // namespace plimsoll::core

@@ -180,40 +180,52 @@ Steady turn_deadline(const World& world, bool hung, const ServiceLife& life, con
 
 void take_liveness_answer(Turn& turn, const ProbeAnswered& answer) {
   for (auto& [name, life] : turn.world.services) {
-    if (take_answer(turn, life.liveness, answer)) return;
+    if (take_answer(turn, life.liveness, answer)) return turn.touch(name);
   }
   for (auto& [id, process] : turn.world.processes) {
-    if (process.engine && take_answer(turn, process.engine->liveness, answer)) return;
+    if (process.engine && take_answer(turn, process.engine->liveness, answer)) return turn.touch(process.service);
   }
 }
 
 void settle_liveness(Turn& turn) {
-  for (auto& [name, life] : turn.world.services) settle_service(turn, name, life);
-  for (auto& [id, process] : turn.world.processes) {
-    if (may_be_hung(process)) settle_engine(turn, process);
+  for (const std::string& name : turn.touched) {
+    const auto found = turn.world.services.find(name);
+    if (found != turn.world.services.end()) settle_service(turn, name, found->second);
+  }
+  for (const std::string& name : turn.touched) {
+    for_each_of(turn.world, name, [&](Process& process) {
+      if (may_be_hung(process)) settle_engine(turn, process);
+    });
   }
 }
 
-Steady liveness_deadline(const World& world) {
+namespace {
+
+Steady engine_deadline(const World& world, const ServiceLife& life, const Process& process) {
+  const Engine& engine = *process.engine;
+  const Slot* slot = find_slot(world, process);
+  Steady first = turn_deadline(world, engine.state == EngineState::hung, life, slot);
+  const bool asks = engine.liveness.id != 0 || slot == nullptr || lets_ask(slot->ladder);
+  if (asked_of(world, process) != nullptr && asks) first = std::min(first, asking_deadline(engine.liveness));
+  const bool to_be_judged = engine.stopped_since && engine.state == EngineState::live;
+  return to_be_judged ? std::min(first, *engine.stopped_since + stopped_is_hung) : first;
+}
+
+}  // namespace
+
+Steady liveness_deadline(const World& world, const std::string& service) {
+  const auto found = world.services.find(service);
+  if (found == world.services.end() || !serves(found->second)) return never;
+  const ServiceLife& life = found->second;
   Steady first = never;
-  for (const auto& [name, life] : world.services) {
-    if (!life.plan->live || !serves(life)) continue;
+  if (life.plan->live) {
     const bool asks = life.liveness.id != 0 || (lets_ask(life.own.ladder) && !life.round);
+    first = turn_deadline(world, life.hung, life, &life.own);
     if (asks) first = std::min(first, asking_deadline(life.liveness));
-    first = std::min(first, turn_deadline(world, life.hung, life, &life.own));
   }
-  for (const auto& [id, process] : world.processes) {
-    if (!may_be_hung(process)) continue;
-    const auto life = world.services.find(process.service);
-    if (life == world.services.end() || !serves(life->second)) continue;
-    const Engine& engine = *process.engine;
-    const Slot* slot = find_slot(world, process);
-    const bool asks = engine.liveness.id != 0 || slot == nullptr || lets_ask(slot->ladder);
-    if (asked_of(world, process) != nullptr && asks) first = std::min(first, asking_deadline(engine.liveness));
-    const bool to_be_judged = engine.stopped_since && engine.state == EngineState::live;
-    if (to_be_judged) first = std::min(first, *engine.stopped_since + stopped_is_hung);
-    first = std::min(first, turn_deadline(world, engine.state == EngineState::hung, life->second, slot));
-  }
+  for_each_of(world, service, [&](const Process& process) {
+    if (may_be_hung(process)) first = std::min(first, engine_deadline(world, life, process));
+  });
   return first;
 }
 

@@ -14,7 +14,7 @@ void take_liveness_answer(Turn& turn, const ProbeAnswered& answer);
 
 /// Asks who is due, and begins the ladders of those that are hung.
 void settle_liveness(Turn& turn);
-Steady liveness_deadline(const World& world);
+Steady liveness_deadline(const World& world, const std::string& service);
 
 /// Well again since its ladder began: so many successes in a row.
 bool is_well_again(const World& world, const std::string& service, const Process* engine);

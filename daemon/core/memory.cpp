@@ -26,8 +26,9 @@ Steady on_grid(Steady after, std::chrono::nanoseconds interval) {
   return Steady{since_epoch - since_epoch % interval + interval};
 }
 
-/// `over`: nothing more is done about what is over its hard line (it had its SIGKILL, or acts are withheld).
-void plan_next(MemoryWatch& watch, const MemoryPolicy& policy, Steady now, bool over) {
+/// When it is read next. `over`: nothing more is done about what is over its hard line (it had its SIGKILL, or acts are
+/// withheld).
+Steady plan_next(MemoryWatch& watch, const MemoryPolicy& policy, Steady now, bool over) {
   const auto slowest = std::chrono::nanoseconds{policy.interval};
   auto interval = slowest;
   if (policy.hard && watch.rss < *policy.hard) {
@@ -36,7 +37,7 @@ void plan_next(MemoryWatch& watch, const MemoryPolicy& policy, Steady now, bool 
     interval = next_reading(policy, watch.rss, slack_line(policy), watch.worst_growth);
   }
   watch.fast = interval < slowest;
-  watch.next = watch.fast ? now + interval : on_grid(now, slowest);
+  return watch.fast ? now + interval : on_grid(now, slowest);
 }
 
 void take_reading(MemoryWatch& watch, Bytes rss, std::optional<Bytes> peak, Steady now) {
@@ -104,11 +105,18 @@ void take_process(Turn& turn, const Sample& sample) {
   Process* process = find_process(turn.world, sample.id);
   if (process == nullptr || !process->alive()) return;
   process->memory.asked = false;
+  // What waits for a reading is a ladder or a round; a quiet process concerns nobody.
+  const auto owner = turn.world.services.find(process->service);
+  const bool awaited =
+      process->engine || (owner != turn.world.services.end() &&
+                          (owner->second.own.ladder || owner->second.round || owner->second.tree.asked));
+  if (awaited) turn.touch(process->service);
   const bool confirmed = std::exchange(process->memory.exact_asked, false);
   const MemoryPolicy* policy = policy_of(turn.world, *process);
   if (sample.rss.count != 0) take_reading(process->memory, sample.rss, sample.peak, turn.now.steady);
   if (policy == nullptr) return;
-  plan_next(process->memory, *policy, turn.now.steady, process->killed || withheld(turn.world, true));
+  const bool over = process->killed || withheld(turn.world, true);
+  read_at(turn.world, *process, plan_next(process->memory, *policy, turn.now.steady, over));
   if (sample.rss.count == 0) return;
 
   const Bytes at_most = sample.rss + sample.bound;
@@ -120,11 +128,11 @@ void take_process(Turn& turn, const Sample& sample) {
   }
   const Lines lines = judge(process->memory, *policy, turn.now.steady);
   if (!lines.hard && !lines.soft) return;
+  turn.touch(process->service);
   const bool engine = process->engine.has_value();
   const bool ours =
       engine && process->engine->state != EngineState::live && process->engine->state != EngineState::hung;
-  const auto life = turn.world.services.find(process->service);
-  if (life == turn.world.services.end() || (!lines.hard && (ours || !is_up(life->second)))) return;
+  if (owner == turn.world.services.end() || (!lines.hard && (ours || !is_up(owner->second)))) return;
   const Crossing crossing{process->service, engine ? process->engine->rule : std::string{}, sample.id, policy,
                           process->memory.rss};
   Entry said =
@@ -143,7 +151,7 @@ void take_tree(Turn& turn, const std::string& name, ServiceLife& life) {
   if (policy == nullptr || !life.tree.asked) return;
   life.tree.asked = false;
   take_reading(life.tree, tree_rss(turn.world, name), std::nullopt, turn.now.steady);
-  plan_next(life.tree, *policy, turn.now.steady, withheld(turn.world, true));
+  life.tree.next = plan_next(life.tree, *policy, turn.now.steady, withheld(turn.world, true));
   const Lines lines = judge(life.tree, *policy, turn.now.steady);
   if (!lines.hard && (!lines.soft || !is_up(life))) return;
   const Crossing crossing{name, {}, nobody, policy, life.tree.rss};
@@ -189,53 +197,79 @@ const MemoryPolicy* policy_of(const World& world, const Process& process) {
   return process.id == app_process(world, process.service) ? &service->memory : nullptr;
 }
 
-void watch_new(Turn& turn) {
-  for (auto& [id, process] : turn.world.processes) {
-    if (process.alive() && process.memory.next == never && policy_of(turn.world, process) != nullptr)
-      process.memory.next = turn.now.steady;
+void take_samples(Turn& turn, const MemorySampled& sampled) {
+  for (const Sample& sample : sampled.samples) take_process(turn, sample);
+  for (const std::string& name : turn.touched) {
+    const auto found = turn.world.services.find(name);
+    if (found != turn.world.services.end()) take_tree(turn, name, found->second);
   }
 }
 
-void take_samples(Turn& turn, const MemorySampled& sampled) {
-  for (const Sample& sample : sampled.samples) take_process(turn, sample);
-  for (auto& [name, life] : turn.world.services) take_tree(turn, name, life);
+namespace {
+
+/// Those that have a line and are not read yet: new ones, or ones whose line is new.
+void watch_new(Turn& turn, const std::string& service) {
+  for_each_of(turn.world, service, [&](Process& process) {
+    if (process.alive() && process.memory.next == never && policy_of(turn.world, process) != nullptr)
+      read_at(turn.world, process, turn.now.steady);
+  });
 }
+
+/// Whose reading is due, by id; each is put off until its sample has come.
+std::vector<ProcessId> due_readings(Turn& turn) {
+  std::vector<ProcessId> due;
+  auto& readings = turn.world.readings;
+  while (!readings.empty() && readings.begin()->first <= turn.now.steady) {
+    const auto planned = readings.extract(readings.begin());
+    for (const ProcessId& id : planned.mapped()) {
+      Process* process = find_process(turn.world, id);
+      if (process == nullptr || !process->alive() || process->memory.next != planned.key()) continue;
+      const MemoryPolicy* policy = policy_of(turn.world, *process);
+      read_at(turn.world, *process, policy != nullptr ? turn.now.steady + policy->interval : never);
+      if (policy != nullptr) due.push_back(id);
+    }
+  }
+  std::sort(due.begin(), due.end());
+  return due;
+}
+
+void read_tree(Turn& turn, const std::string& service, ReadMemory& into) {
+  const auto found = turn.world.services.find(service);
+  const MemoryPolicy* policy = tree_policy(turn.world, service);
+  if (policy == nullptr || found->second.main == nobody) return;
+  MemoryWatch& tree = found->second.tree;
+  if (tree.next != never && turn.now.steady < tree.next) return;
+  tree.next = turn.now.steady + policy->interval;
+  tree.asked = true;
+  for (const ProcessId& id : live_members(turn.world, service)) into.of.push_back(id);
+}
+
+}  // namespace
 
 void settle_memory(Turn& turn) {
   ReadMemory plain;
   ReadMemory with_peak;
   with_peak.peak = true;
-  for (auto& [id, process] : turn.world.processes) {
-    if (!process.alive()) continue;
-    MemoryWatch& watch = process.memory;
-    if (turn.now.steady < watch.next) continue;
-    const MemoryPolicy* policy = policy_of(turn.world, process);
-    watch.next = policy != nullptr ? turn.now.steady + policy->interval : never;
-    if (policy == nullptr) continue;
+  for (const std::string& service : turn.touched) watch_new(turn, service);
+  for (const ProcessId& id : due_readings(turn)) {
+    MemoryWatch& watch = find_process(turn.world, id)->memory;
     watch.asked = true;
     (watch.fast || !watch.sampled ? with_peak : plain).of.push_back(id);
   }
-  for (auto& [name, life] : turn.world.services) {
-    const MemoryPolicy* policy = tree_policy(turn.world, name);
-    if (policy == nullptr || life.main == nobody) continue;
-    if (life.tree.next != never && turn.now.steady < life.tree.next) continue;
-    life.tree.next = turn.now.steady + policy->interval;
-    life.tree.asked = true;
-    for (const ProcessId& id : live_members(turn.world, name)) plain.of.push_back(id);
-  }
+  for (const std::string& service : turn.touched) read_tree(turn, service, plain);
   if (!plain.of.empty()) turn.emit(std::move(plain));
   if (!with_peak.of.empty()) turn.emit(std::move(with_peak));
 }
 
-Steady memory_deadline(const World& world) {
-  Steady first = never;
-  for (const auto& [id, process] : world.processes) {
-    if (process.alive()) first = std::min(first, process.memory.next);
-  }
-  for (const auto& [name, life] : world.services) {
-    if (life.main != nobody && tree_policy(world, name) != nullptr) first = std::min(first, life.tree.next);
-  }
-  return first;
+Steady tree_deadline(const World& world, const std::string& service) {
+  const auto found = world.services.find(service);
+  const bool read =
+      found != world.services.end() && found->second.main != nobody && tree_policy(world, service) != nullptr;
+  return read ? found->second.tree.next : never;
+}
+
+Steady readings_deadline(const World& world) {
+  return world.readings.empty() ? never : world.readings.begin()->first;
 }
 
 }  // namespace plimsoll::core

@@ -30,13 +30,11 @@ Bytes slack_line(const MemoryPolicy& policy);
 /// The policy that a process is watched under; null when none is.
 const MemoryPolicy* policy_of(const World& world, const Process& process);
 
-/// Finds what is to be watched and is not yet: after a census, a spawn, a reload.
-void watch_new(Turn& turn);
-
 void take_samples(Turn& turn, const MemorySampled& sampled);
 
-/// Asks for the readings that are due.
+/// Asks for the readings that are due, and for the first one of whatever was touched and has a line.
 void settle_memory(Turn& turn);
-Steady memory_deadline(const World& world);
+Steady tree_deadline(const World& world, const std::string& service);
+Steady readings_deadline(const World& world);
 
 }  // namespace plimsoll::core

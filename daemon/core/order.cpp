@@ -41,24 +41,31 @@ std::string start_waits_for(const World& world, const ServiceLife& life) {
 }
 
 bool stop_waits(const World& world, const std::string& service) {
-  return std::any_of(world.services.begin(), world.services.end(), [&](const auto& item) {
-    const ServiceLife& life = item.second;
-    if (!has_processes(life)) return false;
+  const auto& dependents = dependents_of(world, service);
+  return std::any_of(dependents.begin(), dependents.end(), [&](const std::string& name) {
+    const auto found = world.services.find(name);
+    if (found == world.services.end() || !has_processes(found->second)) return false;
+    const ServiceLife& life = found->second;
     return names(life.plan->required, service) || (!life.wanted && names(life.plan->after, service));
   });
 }
 
 void release_engines_of(Turn& turn, const std::string& app) {
-  for (auto& [name, life] : turn.world.services) {
-    if (life.plan->engine_of != app || !life.wanted) continue;
-    life.wanted = false;
+  for (const std::string& name : dependents_of(turn.world, app)) {
+    const auto found = turn.world.services.find(name);
+    if (found == turn.world.services.end() || found->second.plan->engine_of != app || !found->second.wanted) continue;
+    found->second.wanted = false;
+    turn.touch_around(name);
     turn.changed = true;
     record(turn, entry(EventKind::service_state, name, "no longer needed: " + app + " is gone for good"));
   }
 }
 
 void restart_engines_of(Turn& turn, const std::string& app) {
-  for (auto& [name, life] : turn.world.services) {
+  for (const std::string& name : dependents_of(turn.world, app)) {
+    const auto found = turn.world.services.find(name);
+    if (found == turn.world.services.end()) continue;
+    const ServiceLife& life = found->second;
     if (life.plan->engine_of == app && life.plan->restarts_with_app && has_run(life))
       restart_run(turn, name, StopCause::operator_, Afterwards::start);
   }

@@ -67,6 +67,7 @@ void begin_readiness(Turn& turn, const std::string& service, ServiceLife& life) 
 void take_readiness_answer(Turn& turn, const ProbeAnswered& answer) {
   for (auto& [name, life] : turn.world.services) {
     if (!take_answer(turn, life.readiness, answer)) continue;
+    turn.touch(name);
     if (answer.passed && waits_for_ready(life))
       become_ready(turn, name, life, "ready" + took(turn, life) + ": " + run_text(life) + ", " + answer.detail);
     return;
@@ -77,6 +78,7 @@ void take_ready_said(Turn& turn, const ReadySaid& said) {
   const auto found = turn.world.services.find(said.service);
   if (found == turn.world.services.end()) return;
   ServiceLife& life = found->second;
+  turn.touch(said.service);
   if (life.run != said.run || !waits_for_ready(life)) return;
   become_ready(turn, said.service, life, "ready" + took(turn, life) + ": " + run_text(life) + ", " + said.how);
 }

@@ -37,7 +37,6 @@ void match_again(Turn& turn) {
     process.memory.next = never;
     consider_as_engine(turn, process);
   }
-  watch_new(turn);
 }
 
 }  // namespace
@@ -72,7 +71,9 @@ void take_plan(Turn& turn, const PlanReplaced& replaced) {
     life.wanted = false;
     say(name + " is stopped, it left the plan");
   }
+  index_dependents(world);
   match_again(turn);
+  turn.touch_all();
   record(turn, entry(EventKind::config, std::string{},
                      "reloaded by " + replaced.by + ": " + (what.empty() ? "nothing changed" : what)));
   turn.changed = true;

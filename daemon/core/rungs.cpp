@@ -169,8 +169,9 @@ bool worker_replaced(Turn& turn, const Place& place, const Ladder& ladder) {
   const Process* owner = find_process(turn.world, ladder.owner);
   const Process* ended = find_process(turn.world, ladder.subject);
   if (owner == nullptr || owner->alive() || ended == nullptr) return false;
-  for (auto& [id, process] : turn.world.processes) {
-    if (!process.alive() || process.service != place.service) continue;
+  for (const ProcessId& id : turn.world.processes.of(place.service)) {
+    Process& process = *find_process(turn.world, id);
+    if (!process.alive()) continue;
     if (!ladder.expect.successor) {
       if (process.parent != ladder.owner_parent || process.first_seen < ladder.rung_began) continue;
       note_success(turn, ladder, *ended, nullptr);

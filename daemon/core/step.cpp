@@ -22,19 +22,23 @@ namespace {
 
 void take(Turn& turn, const DaemonStarted&) {
   for (auto& [name, life] : turn.world.services) life.wanted = true;
+  turn.touch_all();
   turn.changed = true;
 }
 
 void take(Turn& turn, const SpawnSucceeded& spawned) {
+  turn.touch(spawned.service);
   take_spawn(turn, spawned);
 }
 void take(Turn& turn, const SpawnFailed& failed) {
+  turn.touch(failed.service);
   take_spawn_failure(turn, failed);
 }
 
 void take(Turn& turn, const Looked& looked) {
+  // A death may have waited for this look: for who was re-parented where.
+  for (const ProcessId& id : turn.world.processes.dead()) turn.touch(find_process(turn.world, id)->service);
   take_in(turn, looked);
-  watch_new(turn);
   if (!looked.everybody) return;
   confirm_empty(turn, looked.complete);
   forget_the_dead(turn);
@@ -44,6 +48,8 @@ void take(Turn& turn, const ProcessEnded& ended) {
   Process* process = find_process(turn.world, ended.id);
   if (process == nullptr || !process->alive()) return;
   process->death = Death{turn.now.steady, ended.exit, ended.reaped, ended.reaped ? turn.now.steady : never};
+  turn.world.processes.died(*process);
+  turn.touch(process->service);
   process->kill_at = never;
   process->memory.next = never;
   turn.changed = true;
@@ -57,6 +63,7 @@ void take(Turn& turn, const ProcessEnded& ended) {
 void take(Turn& turn, const ProcessReaped& reaped) {
   Process* process = find_process(turn.world, reaped.id);
   if (process == nullptr || process->alive() || process->death->reaped) return;
+  turn.touch(process->service);
   process->death->reaped = true;
   process->death->reaped_at = turn.now.steady;
   if (!process->death->exit) process->death->exit = reaped.exit;
@@ -64,7 +71,9 @@ void take(Turn& turn, const ProcessReaped& reaped) {
 
 void take(Turn& turn, const ExitRead& read) {
   Process* process = find_process(turn.world, read.id);
-  if (process != nullptr && !process->alive() && !process->death->exit) process->death->exit = read.exit;
+  if (process == nullptr || process->alive() || process->death->exit) return;
+  turn.touch(process->service);
+  process->death->exit = read.exit;
 }
 
 void take(Turn& turn, const MemorySampled& sampled) {
@@ -86,15 +95,18 @@ void take(Turn& turn, const ReadySaid& said) {
 }
 
 void take(Turn& turn, const EvidenceLookedAt& found) {
+  if (const Process* engine = find_process(turn.world, found.engine)) turn.touch(engine->service);
   take_evidence(turn, found);
 }
 void take(Turn& turn, const LeftoversLookedFor& looked) {
+  turn.touch(looked.service);
   take_leftovers(turn, looked);
 }
 
 void take(Turn& turn, const StuckDescribed& described) {
   const auto life = turn.world.services.find(described.service);
   if (life == turn.world.services.end()) return;
+  turn.touch(described.service);
   life->second.note = described.text;
   Entry said = entry(EventKind::service_state, described.service, described.text);
   said.level = Level::error;
@@ -102,6 +114,8 @@ void take(Turn& turn, const StuckDescribed& described) {
 }
 
 void take(Turn& turn, const CommandGiven& command) {
+  // An operator's word reaches what the service requires, and who requires it, all the way.
+  turn.touch_all();
   take_command(turn, command);
 }
 void take(Turn& turn, const PlanReplaced& replaced) {
@@ -127,6 +141,7 @@ void take(Turn&, const DeadlineReached&) {}
 void settle(Turn& turn) {
   if (turn.world.holding && turn.now.steady >= turn.world.holding->until) {
     turn.world.holding.reset();
+    turn.touch_all();
     record(turn, entry(EventKind::operator_, std::string{}, "the hold is over"));
   }
   for (int round = 0; round < 64; ++round) {
@@ -143,6 +158,37 @@ void settle(Turn& turn) {
   settle_commands(turn);
 }
 
+/// Those whose time has come. When the wall clock was set, everybody's: what cron means has moved.
+void touch_due(Turn& turn, Now before) {
+  const auto drift = (turn.now.wall - before.wall) - (turn.now.steady - before.steady);
+  if (drift > std::chrono::milliseconds{100} || drift < std::chrono::milliseconds{-100}) turn.touch_all();
+  for (const auto& [due, name] : turn.world.agenda) {
+    if (due > turn.now.steady) return;
+    turn.touch(name);
+  }
+}
+
+Steady deadline_of(const World& world, const std::string& name, const ServiceLife& life) {
+  return std::min({service_deadline(world, life), graces_deadline(world, name), engines_deadline(world, name),
+                   liveness_deadline(world, name), ladders_deadline(world, name), cycles_deadline(world, life),
+                   tree_deadline(world, name)});
+}
+
+/// Only what was touched can have another deadline than before.
+void keep_agenda(Turn& turn) {
+  World& world = turn.world;
+  for (const std::string& name : turn.touched) {
+    const auto found = world.services.find(name);
+    if (found == world.services.end()) continue;
+    ServiceLife& life = found->second;
+    const Steady due = deadline_of(world, name, life);
+    if (due == life.due) continue;
+    if (life.due != never) world.agenda.erase({life.due, name});
+    if (due != never) world.agenda.insert({due, name});
+    life.due = due;
+  }
+}
+
 }  // namespace
 
 World make_world(std::shared_ptr<const Plan> plan, Machine machine, Now now) {
@@ -155,22 +201,33 @@ World make_world(std::shared_ptr<const Plan> plan, Machine machine, Now now) {
   for (const Service& service : world.plan->services) {
     world.services[service.name].plan = std::shared_ptr<const Service>{world.plan, &service};
   }
+  index_dependents(world);
   return world;
 }
 
 Effects step(World& world, const Event& event, Now now) {
   Turn turn{world, now};
+  touch_due(turn, world.now);
   world.now = now;
   std::visit([&](const auto& what) { take(turn, what); }, event);
   settle(turn);
+  keep_agenda(turn);
+  return std::move(turn.effects);
+}
+
+Effects settle_everything(World& world, Now now) {
+  Turn turn{world, now};
+  world.now = now;
+  turn.touch_all();
+  settle(turn);
+  keep_agenda(turn);
   return std::move(turn.effects);
 }
 
 Steady next_deadline(const World& world) {
   const Steady hold = world.holding ? world.holding->until : never;
-  return std::min({services_deadline(world), graces_deadline(world), engines_deadline(world), liveness_deadline(world),
-                   ladders_deadline(world), cycles_deadline(world), memory_deadline(world), commands_deadline(world),
-                   hold});
+  const Steady service = world.agenda.empty() ? never : world.agenda.begin()->first;
+  return std::min({service, readings_deadline(world), commands_deadline(world), hold});
 }
 
 }  // namespace plimsoll::core

@@ -17,6 +17,10 @@ World make_world(std::shared_ptr<const Plan> plan, Machine machine, Now now);
 
 Effects step(World& world, const Event& event, Now now);
 
+/// Settles every service, touched or not: after a step it must come to nothing, which the tests ask after each of
+/// theirs, on a copy.
+Effects settle_everything(World& world, Now now);
+
 /// The earliest instant at which a DeadlineReached would change something; `never` if none would.
 Steady next_deadline(const World& world);
 

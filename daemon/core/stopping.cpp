@@ -160,13 +160,16 @@ void begin_stop(Turn& turn, const std::string& service, ServiceLife& life) {
 
 void take_drain_answer(Turn& turn, const HookAnswered& answer) {
   for (auto& [name, life] : turn.world.services) {
-    if (life.draining == answer.hook && answer.hook != 0) return end_drain(turn, name, life, answer.detail);
+    if (life.draining != answer.hook || answer.hook == 0) continue;
+    turn.touch(name);
+    return end_drain(turn, name, life, answer.detail);
   }
 }
 
 void settle_stop(Turn& turn, const std::string& service, ServiceLife& life) {
   const std::vector<ProcessId> members = live_members(turn.world, service);
   if (members.empty()) {
+    turn.world.looked_for.insert(service);
     if (std::exchange(life.awaiting_look, true) && turn.now.steady < life.look_again) return;
     life.look_again = never;
     turn.emit(Look{});
@@ -191,18 +194,18 @@ void settle_stop(Turn& turn, const std::string& service, ServiceLife& life) {
 }
 
 void confirm_empty(Turn& turn, bool complete) {
-  std::vector<std::string> waiting;
-  for (auto& [name, life] : turn.world.services) {
-    if (life.awaiting_look) waiting.push_back(name);
-  }
-  for (const std::string& name : waiting) {
-    ServiceLife& life = turn.world.services.at(name);
+  for (const std::string& name : std::exchange(turn.world.looked_for, {})) {
+    const auto found = turn.world.services.find(name);
+    if (found == turn.world.services.end() || !found->second.awaiting_look) continue;
+    ServiceLife& life = found->second;
+    turn.touch(name);
     if (!live_members(turn.world, name).empty()) {
       life.awaiting_look = false;
       turn.changed = true;
     } else if (!complete) {
       // Something of ours was on its way while the census was taken, or cannot be watched: no reason to spin.
       life.look_again = turn.now.steady + 50ms;
+      turn.world.looked_for.insert(name);
     } else {
       finish_stop(turn, name, life);
     }
@@ -219,6 +222,7 @@ void abandon_stuck(Turn& turn, const std::string& service) {
   for (const ProcessId& id : members) {
     Process& process = *find_process(turn.world, id);
     process.service.clear();
+    turn.world.processes.moved(process, service);
     process.engine.reset();
     process.memory.next = never;
   }
@@ -227,26 +231,27 @@ void abandon_stuck(Turn& turn, const std::string& service) {
 }
 
 void settle_graces(Turn& turn) {
-  for (auto& [id, process] : turn.world.processes) {
-    if (!process.alive() || turn.now.steady < process.kill_at) continue;
+  const auto settle = [&turn](Process& process) {
+    if (!process.alive() || turn.now.steady < process.kill_at) return;
+    const std::string pid = std::to_string(process.id.pid);
     if (!process.further.empty()) {
       const StopStep step = process.further.front();
       process.further.erase(process.further.begin());
       ask_to_end(turn, process, step.signal, turn.now.steady + step.grace);
-      record(turn, entry(EventKind::rung, process,
-                         "asked " + std::to_string(id.pid) + " again, by the next step of its stop"));
+      record(turn, entry(EventKind::rung, process, "asked " + pid + " again, by the next step of its stop"));
     } else {
-      record(turn, entry(EventKind::rung, process, "SIGKILL to " + std::to_string(id.pid) + ", its grace is over"));
+      record(turn, entry(EventKind::rung, process, "SIGKILL to " + pid + ", its grace is over"));
       kill_now(turn, process);
     }
-  }
+  };
+  for (const std::string& service : turn.touched) for_each_of(turn.world, service, settle);
 }
 
-Steady graces_deadline(const World& world) {
+Steady graces_deadline(const World& world, const std::string& service) {
   Steady first = never;
-  for (const auto& [id, process] : world.processes) {
+  for_each_of(world, service, [&](const Process& process) {
     if (process.alive()) first = std::min(first, process.kill_at);
-  }
+  });
   return first;
 }
 

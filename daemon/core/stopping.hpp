@@ -22,6 +22,6 @@ void abandon_stuck(Turn& turn, const std::string& service);
 
 /// SIGKILL to single processes whose own grace is over (a rung's, not a stop's).
 void settle_graces(Turn& turn);
-Steady graces_deadline(const World& world);
+Steady graces_deadline(const World& world, const std::string& service);
 
 }  // namespace plimsoll::core

@@ -5,6 +5,19 @@
 
 namespace plimsoll::core {
 
+void Turn::touch_around(const std::string& service) {
+  touch(service);
+  const auto life = world.services.find(service);
+  if (life != world.services.end()) {
+    const Service& plan = *life->second.plan;
+    touched.insert(plan.required.begin(), plan.required.end());
+    touched.insert(plan.after.begin(), plan.after.end());
+    if (!plan.engine_of.empty()) touch(plan.engine_of);
+  }
+  const auto& dependents = dependents_of(world, service);
+  touched.insert(dependents.begin(), dependents.end());
+}
+
 const Service* plan_of(const World& world, const std::string& service) {
   const auto found = world.services.find(service);
   return found == world.services.end() ? nullptr : found->second.plan.get();
@@ -35,12 +48,33 @@ const Process* find_pid(const World& world, int pid) {
   return nullptr;
 }
 
+void read_at(World& world, Process& process, Steady at) {
+  if (std::exchange(process.memory.next, at) == at || at == never) return;
+  world.readings[at].push_back(process.id);
+}
+
 std::vector<ProcessId> live_members(const World& world, const std::string& service) {
   std::vector<ProcessId> members;
-  for (const auto& [id, process] : world.processes) {
-    if (process.alive() && process.service == service) members.push_back(id);
-  }
+  for_each_of(world, service, [&](const Process& process) {
+    if (process.alive()) members.push_back(process.id);
+  });
   return members;
+}
+
+void index_dependents(World& world) {
+  world.dependents.clear();
+  for (const auto& [name, life] : world.services) {
+    std::set<std::string> named(life.plan->required.begin(), life.plan->required.end());
+    named.insert(life.plan->after.begin(), life.plan->after.end());
+    if (!life.plan->engine_of.empty()) named.insert(life.plan->engine_of);
+    for (const std::string& one : named) world.dependents[one].push_back(name);
+  }
+}
+
+const std::vector<std::string>& dependents_of(const World& world, const std::string& service) {
+  static const std::vector<std::string> none;
+  const auto found = world.dependents.find(service);
+  return found == world.dependents.end() ? none : found->second;
 }
 
 bool is_up(const ServiceLife& life) {
@@ -52,12 +86,9 @@ bool has_run(const ServiceLife& life) {
 }
 
 const Process* outlived_sigkill(const World& world, const std::string& service, Steady now) {
-  const auto found = std::find_if(world.processes.begin(), world.processes.end(), [&](const auto& item) {
-    const Process& process = item.second;
-    return process.alive() && process.service == service && process.killed &&
-           now - *process.killed >= std::chrono::seconds{10};
+  return first_alive(world, service, [&](const Process& process) {
+    return process.killed && now - *process.killed >= std::chrono::seconds{10};
   });
-  return found == world.processes.end() ? nullptr : &found->second;
 }
 
 bool withheld(const World& world, bool hard) {

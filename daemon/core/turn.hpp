@@ -1,7 +1,15 @@
-// One step at work: the world it changes, the instant it happens at, and the effects it has gathered so far. Every
-// function of the core that decides something takes a Turn.
+// One step at work: the world it changes, the instant it happens at, the effects it has gathered so far, and whom it
+// may concern. Every function of the core that decides something takes a Turn.
+//
+// A step settles the services it touched and no others: those that its event is about (step.cpp), those whose time has
+// come (World::agenda), and those that were touched on the way. What one service waits for in another is its state, so
+// a change of state touches everyone on either side of a dependency; what concerns all (a stop of everything, a hold, a
+// plan, a clock that was set) touches all. That nobody is left out is tested, not hoped: the tests settle everybody
+// after each step of each history, and nothing may come of it (settle_everything in step.hpp).
 #pragma once
 
+#include <ranges>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -14,7 +22,15 @@ struct Turn {
   World& world;
   Now now;
   Effects effects{};
-  bool changed = false;  ///< something moved on while settling: settle once more
+  bool changed = false;             ///< something moved on while settling: settle once more
+  std::set<std::string> touched{};  ///< services; only grows
+
+  void touch(const std::string& service) { touched.insert(service); }
+  void touch_all() {
+    for (const auto& [name, life] : world.services) touched.insert(name);
+  }
+  /// The service, those whom it names in its `requires`, `after` and `engine_of`, and those who name it.
+  void touch_around(const std::string& service);
 
   template <class E>
   void emit(E effect) {
@@ -29,8 +45,42 @@ Process* find_process(World& world, ProcessId id);
 const Process* find_process(const World& world, ProcessId id);
 const Process* find_pid(const World& world, int pid);  ///< a living one
 
+/// Calls `act(Process&)` for each process recorded for the service, the dead among them, by id. `act` must not move,
+/// insert or erase any.
+template <class WorldLike, class Act>
+void for_each_of(WorldLike& world, const std::string& service, Act act) {
+  for (const ProcessId& id : world.processes.of(service)) act(world.processes.find(id)->second);
+}
+
+/// Of those the first by id that is alive and fits; null: none.
+template <class WorldLike, class Fits>
+auto first_alive(WorldLike& world, const std::string& service, Fits fits)
+    -> decltype(&world.processes.find(nobody)->second) {
+  for (const ProcessId& id : world.processes.of(service)) {
+    auto& process = world.processes.find(id)->second;
+    if (process.alive() && fits(process)) return &process;
+  }
+  return nullptr;
+}
+
+/// The slots of the service, for a range loop that erases none.
+template <class WorldLike>
+auto slots_of(WorldLike& world, const std::string& service) {
+  const auto first = world.slots.lower_bound(SlotKey{service, {}, nobody});
+  return std::ranges::subrange(first, world.slots.lower_bound(SlotKey{service + '\0', {}, nobody}));
+}
+
+/// Reads its memory then, and not at what was planned before.
+void read_at(World& world, Process& process, Steady at);
+
 /// Live processes recorded for the service.
 std::vector<ProcessId> live_members(const World& world, const std::string& service);
+
+/// After a plan was taken: who depends on whom.
+void index_dependents(World& world);
+
+/// Who names the service in `requires`, `after` or `engine_of`.
+const std::vector<std::string>& dependents_of(const World& world, const std::string& service);
 
 /// It serves: ready, or late and left alone. A task that is done is ready, too.
 bool is_up(const ServiceLife& life);

@@ -18,6 +18,7 @@
 #include "config/plan/plan.hpp"
 #include "daemon/core/event.hpp"
 #include "daemon/core/ids.hpp"
+#include "daemon/core/processes.hpp"
 #include "daemon/core/program.hpp"
 #include "daemon/core/record.hpp"
 
@@ -190,6 +191,7 @@ struct ServiceLife {
   bool retiring = false;                ///< left the plan: forgotten when stopped
   ServiceState state = ServiceState::stopped;
   bool wanted = false;  ///< an operator or the plan wants it up
+  Steady due = never;   ///< when something of it moves on next: its place in the agenda (turn.hpp)
   RunNumber run = 0;
   std::uint64_t restarts = 0;
   ProcessId main;  ///< `nobody` while there is none
@@ -265,8 +267,14 @@ struct World {
   Machine machine;
   Steady started{};
   std::map<std::string, ServiceLife> services;
-  std::map<ProcessId, Process> processes;
+  Processes processes;
   std::map<SlotKey, Slot> slots;
+  /// Who is due when: each service at its `due`, whatever of it that comes from; and readings of memory, which a
+  /// thousand quiet processes take at the same instant. A reading that was put off since stands here for nothing.
+  std::set<std::pair<Steady, std::string>> agenda;
+  std::map<Steady, std::vector<ProcessId>> readings;
+  std::map<std::string, std::vector<std::string>> dependents;  ///< who names it, by the plans they live by
+  std::set<std::string> looked_for;  ///< services of which the next census is to say whether they are empty
   std::optional<Holding> holding;
   bool stopping = false;  ///< the daemon ends when everything is stopped
   Steady stop_deadline = never;

@@ -284,8 +284,21 @@ class History {
     busy_ = false;
   }
 
+  /// A step settles what it touched: on a copy, settling everybody must come to nothing, or somebody was left out.
+  void nobody_left_out(const char* when) {
+    World copy = world;
+    const Effects more = settle_everything(copy, now());
+    if (!more.empty())
+      ADD_FAILURE() << "at " << elapsed().count() << " ms, " << when << ": somebody was left out, effect "
+                    << more.front().index();
+    if (!world.processes.consistent()) ADD_FAILURE() << "the lists of processes are not what the processes say";
+  }
+
   void take(const Event& event) {
+    const bool clock_set = now().wall - world.now.wall != now().steady - world.now.steady;
+    if (!clock_set && next_deadline(world) > steady_) nobody_left_out("with no deadline come");
     const Effects led_to = step(world, event, now());
+    nobody_left_out("after the step");
     for (const Effect& effect : led_to) {
       std::visit([this](const auto& one) { perform(one); }, effect);
     }
