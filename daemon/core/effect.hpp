@@ -24,7 +24,11 @@ struct SendSignal {
   int signal = 0;
 };
 /// Take a census now. → Looked
-struct Look {};
+struct Look {
+  /// False: it is enough to read the list of our own children, as nobody is left who could have adopted what the dead
+  /// left behind; an unknown one among them makes it a whole census.
+  bool everybody = true;
+};
 /// → MemorySampled
 struct ReadMemory {
   std::vector<ProcessId> of;

@@ -59,8 +59,9 @@ struct Looked {
   /// When it began to read; nothing: now. Who dies while it reads may have died before or after it looked there.
   std::optional<Steady> began{};
   bool complete = true;  ///< our own children were all known: nothing of a tree hides below us
-  /// False: only what the kernel told of by itself was looked at, which says nothing about all the others.
+  /// False: only some were looked at, which says nothing about all the others.
   bool everybody = true;
+  bool our_own = false;  ///< the list of our own children was read: enough to say who is empty
 };
 
 /// The process is dead: its pidfd is readable (all threads gone). Our own children are reaped by then.

@@ -39,7 +39,7 @@ void take(Turn& turn, const Looked& looked) {
   // A death may have waited for this look: for who was re-parented where.
   for (const ProcessId& id : turn.world.processes.dead()) turn.touch(find_process(turn.world, id)->service);
   take_in(turn, looked);
-  if (!looked.everybody) return;
+  if (!looked.everybody && !looked.our_own) return;
   confirm_empty(turn, looked.complete);
   forget_the_dead(turn);
 }
@@ -54,7 +54,8 @@ void take(Turn& turn, const ProcessEnded& ended) {
   process->memory.next = never;
   turn.changed = true;
   // Its children have a new parent now: who they are is seen at once, while few have died (rule 3).
-  turn.emit(Look{});
+  const bool alone = live_members(turn.world, process->service).empty();
+  turn.emit(Look{!alone});
   const auto life = turn.world.services.find(process->service);
   if (life != turn.world.services.end() && life->second.main == process->id) main_ended(turn, *process);
   if (process->engine) engine_ended(turn, *process);

@@ -172,7 +172,7 @@ void settle_stop(Turn& turn, const std::string& service, ServiceLife& life) {
     turn.world.looked_for.insert(service);
     if (std::exchange(life.awaiting_look, true) && turn.now.steady < life.look_again) return;
     life.look_again = never;
-    turn.emit(Look{});
+    turn.emit(Look{false});
     return;
   }
   life.awaiting_look = false;

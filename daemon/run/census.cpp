@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 namespace plimsoll::run {
 namespace {
 
@@ -9,6 +11,8 @@ namespace {
 constexpr int most_tries = 8;
 /// Readings of our own children until all of them are known.
 constexpr int most_rounds = 4;
+/// Whatever the last pid says.
+constexpr std::chrono::seconds walk_at_least_every{10};
 
 }  // namespace
 
@@ -29,23 +33,40 @@ core::Looked Census::look() {
   must_look_ = false;
   members_.watch_oom_counter();
   take_news(looked);
-  const auto listed = proc_.list();
-  if (listed) {
-    collect_newcomers(*listed);
-    take_news(looked);
-    place_newcomers(looked);
-    std::erase_if(known_, [this](const auto& entry) { return entry.second.look != look_; });
-    std::erase_if(ours_, [this](const auto& entry) { return members_.find(entry.second) == nullptr; });
-  } else {
-    trouble_ = "/proc cannot be listed: " + listed.error().message();
-  }
-  looked.complete = all_children_known(looked) && listed.has_value();
+  const bool listed = nothing_was_forked() || walk(looked);
+  looked.complete = all_children_known(looked) && listed;
   reread_members(looked);
   if (unwatchable_ > 0) {
     looked.complete = false;
     trouble_ = std::to_string(unwatchable_) + " processes cannot be watched: " + why_unwatchable_;
   }
   return looked;
+}
+
+/// Who forks has a pid before it can be listed, so the walk that sees a new last pid is followed by one more.
+bool Census::nothing_was_forked() {
+  const auto last = proc_.last_pid();
+  const bool same = last && last == last_pid_;
+  if (!same) walks_alike_ = 0;
+  last_pid_ = last;
+  return same && walks_alike_ >= 2 && look_began_ - walked_at_ < walk_at_least_every;
+}
+
+bool Census::walk(core::Looked& looked) {
+  const auto listed = proc_.list();
+  if (!listed) {
+    walks_alike_ = 0;
+    trouble_ = "/proc cannot be listed: " + listed.error().message();
+    return false;
+  }
+  collect_newcomers(*listed);
+  take_news(looked);
+  place_newcomers(looked);
+  std::erase_if(known_, [this](const auto& entry) { return entry.second.look != look_; });
+  std::erase_if(ours_, [this](const auto& entry) { return members_.find(entry.second) == nullptr; });
+  walked_at_ = look_began_;
+  walks_alike_ = unwatchable_ == 0 ? walks_alike_ + 1 : 0;
+  return true;
 }
 
 void Census::watch(core::ProcessId id, bool on) {
@@ -181,7 +202,7 @@ bool Census::all_children_known(core::Looked& looked) {
   for (int round = 0; round < most_rounds; ++round) {
     bool all = true;
     for (const pid_t pid : own_children()) {
-      if (members_.is_helper(pid)) continue;
+      if (members_.is_our_child(pid)) continue;
       const auto stat = proc_.stat(pid);
       if (stat && members_.find({pid, stat->start_time}) != nullptr) continue;
       all = false;
@@ -194,6 +215,12 @@ bool Census::all_children_known(core::Looked& looked) {
     members_.on_sigchld();
   }
   return false;
+}
+
+bool Census::all_our_own_known() const {
+  const auto children = proc_.children(self_);
+  return children &&
+         std::all_of(children->begin(), children->end(), [this](pid_t pid) { return members_.is_our_child(pid); });
 }
 
 std::vector<pid_t> Census::own_children() const {

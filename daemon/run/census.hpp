@@ -4,7 +4,8 @@
 // A newcomer is ours when its parent is a recorded process that lives (checked by that one's pidfd after the parent's
 // pid was read), or is us; parents are placed before their children, and an unknown parent is looked up on the spot: a
 // walk is no snapshot. Its pidfd is opened first and its stat read after, so that what is recorded is what the pidfd
-// holds. What is not ours is remembered and costs nothing more.
+// holds. What is not ours is remembered and costs nothing more. On a quiet host even the listing is left out: while no
+// pid was given out in our namespace there are no newcomers.
 //
 // Where the process connector works (feed.hpp), each fork below a member is told as it happens, and who forked is known
 // whatever became of it (census_news.cpp). Its news are taken before the listing is read and again before what the
@@ -48,6 +49,9 @@ class Census {
   core::Looked take_news();
   /// The feed lost something since the last look: another one is due.
   [[nodiscard]] bool must_look() const { return must_look_; }
+  /// One reading of our own children without opening anything: true if each of them is recorded, which proves that
+  /// nobody is below us who was not seen. False says nothing: a look is needed.
+  [[nodiscard]] bool all_our_own_known() const;
   /// Read at each look: an engine, whose state matters.
   void watch(core::ProcessId id, bool on);
   /// Why the last look could not record what it saw ("3 processes cannot be watched: Too many open files"); empty if it
@@ -90,6 +94,8 @@ class Census {
   };
 
   // census.cpp: who is ours
+  [[nodiscard]] bool nothing_was_forked();
+  bool walk(core::Looked& looked);
   void collect_newcomers(const std::vector<sys::Listed>& listed);
   void place_newcomers(core::Looked& looked);
   Placed place(pid_t pid, Newcomer& newcomer, core::Looked& looked);
@@ -128,6 +134,9 @@ class Census {
   Life life_;
   pid_t self_;
   std::uint64_t look_ = 0;
+  std::optional<pid_t> last_pid_;  ///< before the last walk
+  int walks_alike_ = 0;            ///< walks since it changed
+  Steady walked_at_{};
   Steady look_began_{};
   std::unordered_map<pid_t, Known> known_;
   std::map<core::ProcessId, Told> told_;

@@ -16,10 +16,10 @@ using std::chrono::steady_clock;
 /// A process younger than this may be on its way from fork to exec; no rule's `settle` makes it longer.
 constexpr milliseconds young_for{2'000};
 constexpr milliseconds between_readings{1'000};
-/// Of those that are merely due: the longest unread first, so that a thousand of them stop nothing for 20 ms.
-constexpr std::size_t routine_per_look = 100;
 /// Tenths of a millisecond that an environment may be empty; some programs have none at all.
 constexpr int exec_patience = 20;
+/// Of those that are merely due: the longest unread first, so that a thousand of them cost no more than their sampling.
+constexpr std::size_t routine_per_look = 32;
 
 /// States that mean something, and one for all that come and go.
 char class_of(char state) {
@@ -87,20 +87,25 @@ core::CommandLine Census::read_command(const sys::Stat& stat) const {
 void Census::reread_members(core::Looked& looked) {
   const auto now = steady_clock::now();
   std::vector<std::pair<Steady, const Member*>> routine;
+  // Both are in the order of their ids: who is told of and no member any more is passed on the way.
+  auto next = told_.begin();
   members_.for_each([&](const Member& member) {
-    const auto found = told_.find(member.id);
+    while (next != told_.end() && next->first < member.id) next = told_.erase(next);
+    if (next == told_.end() || next->first != member.id) return;
+    Told& told = (next++)->second;
     // What this look has told already is not read twice.
-    if (member.ended || found == told_.end() || found->second.read_at >= look_began_) return;
-    if (is_urgent(member, found->second)) {
-      reread(member, found->second, looked);
-    } else if (now - found->second.read_at >= between_readings) {
-      routine.emplace_back(found->second.read_at, &member);
+    if (member.ended || told.read_at >= look_began_) return;
+    if (is_urgent(member, told)) {
+      reread(member, told, looked);
+    } else if (now - told.read_at >= between_readings) {
+      routine.emplace_back(told.read_at, &member);
     }
   });
-  std::sort(routine.begin(), routine.end());
-  if (routine.size() > routine_per_look) routine.resize(routine_per_look);
+  told_.erase(next, told_.end());
+  const std::size_t due = std::min(routine.size(), routine_per_look);
+  std::partial_sort(routine.begin(), routine.begin() + static_cast<std::ptrdiff_t>(due), routine.end());
+  routine.resize(due);
   for (const auto& [read_at, member] : routine) reread(*member, told_.at(member->id), looked);
-  std::erase_if(told_, [this](const auto& entry) { return members_.find(entry.first) == nullptr; });
   std::erase_if(watched_, [this](const auto& id) { return members_.find(id) == nullptr; });
 }
 

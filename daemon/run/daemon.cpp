@@ -141,10 +141,9 @@ void Daemon::dispatch(core::Event event) {
 
 void Daemon::turn() {
   posted_ = true;  // what is dispatched meanwhile is taken in this turn
-  while (!queue_.empty() || look_wanted_ || news_wanted_) {
+  while (!queue_.empty() || look_wanted_ || own_look_wanted_ || news_wanted_) {
     if (queue_.empty()) {
-      // A look takes the news, too.
-      look_wanted_ ? take_look() : take_news();
+      look_for_more();
       continue;
     }
     const core::Event event = std::move(queue_.front());
@@ -168,7 +167,7 @@ void Daemon::arm() {
 
 /// One census for all deaths of a turn: they are taken in first, then their children are looked for.
 void Daemon::take_look() {
-  look_wanted_ = news_wanted_ = false;
+  look_wanted_ = own_look_wanted_ = news_wanted_ = false;
   const core::Steady began = now().steady;
   core::Looked looked = census_.look();
   looked.began = began;
@@ -222,6 +221,27 @@ void Daemon::say_of_census(core::Level level, const std::string& sentence) {
   said.level = level;
   said.why = sentence;
   perform(core::Record{said});
+}
+
+/// The least that will do: a look takes the news, too.
+void Daemon::look_for_more() {
+  if (look_wanted_) {
+    take_look();
+  } else if (own_look_wanted_) {
+    look_at_our_own();
+  } else {
+    take_news();
+  }
+}
+
+void Daemon::look_at_our_own() {
+  own_look_wanted_ = false;
+  take_news();
+  if (!census_.all_our_own_known()) return take_look();
+  core::Looked looked;
+  looked.everybody = false;
+  looked.our_own = true;
+  queue_around(std::move(looked));
 }
 
 /// Whoever was seen re-parented has a parent whose pidfd is readable by now: that death must be known before its child

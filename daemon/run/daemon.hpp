@@ -61,6 +61,8 @@ class Daemon {
   bool news_came();
   void want_look();
   void start_feed();
+  void look_for_more();
+  void look_at_our_own();
   void queue_around(core::Looked looked);
   [[nodiscard]] core::Now now() const;
   [[nodiscard]] Duration census_interval() const;
@@ -140,6 +142,7 @@ class Daemon {
   bool posted_ = false;
   bool look_wanted_ = false;
   bool news_wanted_ = false;
+  bool own_look_wanted_ = false;  ///< at our own children only
   std::map<core::CommandId, std::function<void(wire::Answer)>> answers_;
   core::CommandId next_command_ = 1;
   Alarm deadline_;

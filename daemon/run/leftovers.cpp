@@ -4,21 +4,39 @@
 
 namespace plimsoll::run {
 
-core::LeftoversLookedFor Leftovers::look(const std::string& service, std::optional<uid_t> user) const {
+namespace {
+
+constexpr std::chrono::milliseconds a_moment{50};
+
+}  // namespace
+
+core::LeftoversLookedFor Leftovers::look(const std::string& service, std::optional<uid_t> user) {
   core::LeftoversLookedFor looked;
   looked.service = service;
-  const auto listed = proc_.list();
-  if (!sources_.environ || !listed) return looked;
-  const std::set<pid_t> spared = ourselves_and_ancestors();
-  for (const auto& entry : *listed) {
-    if (spared.contains(entry.pid)) continue;
-    const auto tag = tag_of(entry.pid, service, user);
+  if (!sources_.environ) return looked;
+  for (const Tagged& one : tagged()) {
+    const auto tag = one.tag.service == service ? tag_of(one.pid, service, user) : std::nullopt;
     if (!tag) continue;
-    const auto stat = proc_.stat(entry.pid);
+    const auto stat = proc_.stat(one.pid);
     if (!stat || stat->state == 'Z') continue;
-    looked.found.push_back({{entry.pid, stat->start_time}, stat->comm, tag->run, tag->life.process.pid});
+    looked.found.push_back({{one.pid, stat->start_time}, stat->comm, tag->run, tag->life.process.pid});
   }
   return looked;
+}
+
+const std::vector<Leftovers::Tagged>& Leftovers::tagged() {
+  if (std::chrono::steady_clock::now() - walked_at_ < a_moment) return tagged_;
+  tagged_.clear();
+  const auto listed = proc_.list();
+  const std::set<pid_t> spared = listed ? ourselves_and_ancestors() : std::set<pid_t>{};
+  for (const auto& entry : listed ? *listed : std::vector<sys::Listed>{}) {
+    if (spared.contains(entry.pid)) continue;
+    const auto environment = proc_.environ(entry.pid);
+    auto tag = environment ? find_run_tag(*environment) : std::nullopt;
+    if (tag && tag->life.daemon == life_.daemon) tagged_.push_back({entry.pid, std::move(*tag)});
+  }
+  walked_at_ = std::chrono::steady_clock::now();
+  return tagged_;
 }
 
 sys::error_code Leftovers::signal(const core::SignalLeftover& effect, std::optional<uid_t> user) const {

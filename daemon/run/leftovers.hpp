@@ -5,9 +5,11 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "daemon/core/effect.hpp"
 #include "daemon/core/event.hpp"
@@ -23,11 +25,18 @@ class Leftovers {
       : proc_(std::move(proc)), sources_(sources), life_(std::move(life)) {}
 
   /// `user`: of the service, beside our own.
-  [[nodiscard]] core::LeftoversLookedFor look(const std::string& service, std::optional<uid_t> user = {}) const;
+  [[nodiscard]] core::LeftoversLookedFor look(const std::string& service, std::optional<uid_t> user = {});
   /// Opens it, reads its environment and start time again, then signals. ESRCH: it is no leftover (any more).
   [[nodiscard]] sys::error_code signal(const core::SignalLeftover& effect, std::optional<uid_t> user = {}) const;
 
  private:
+  struct Tagged {
+    pid_t pid = 0;
+    RunTag tag;
+  };
+  /// Whoever carries a tag of this daemon's name. A boot asks for each service: one walk answers all who ask within a
+  /// moment, and what it shows is read again before anything is said or done about it.
+  const std::vector<Tagged>& tagged();
   [[nodiscard]] std::optional<RunTag> tag_of(pid_t pid, const std::string& service, std::optional<uid_t> user) const;
   [[nodiscard]] bool is_alive(core::ProcessId daemon) const;
   [[nodiscard]] std::set<pid_t> ourselves_and_ancestors() const;
@@ -35,6 +44,8 @@ class Leftovers {
   sys::ProcFs proc_;
   Sources sources_;
   Life life_;
+  std::vector<Tagged> tagged_;
+  std::chrono::steady_clock::time_point walked_at_{};
 };
 
 }  // namespace plimsoll::run

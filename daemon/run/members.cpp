@@ -80,6 +80,14 @@ const Member* Members::find_last(int pid) const {
   return last.id.pid == pid ? &last : nullptr;
 }
 
+bool Members::is_our_child(pid_t pid) const {
+  const auto holder = holders_.find(pid);
+  if (holder == holders_.end()) return is_helper(pid);
+  const Member& member = table_.at(holder->second);
+  // A pid of our own fork is its own until we reap it; another's, as long as it lives.
+  return member.own_child || (!member.ended && !sys::has_ended(member.pidfd));
+}
+
 void Members::for_each(const std::function<void(const Member&)>& act) const {
   for (const auto& [id, member] : table_) act(member);
 }
@@ -90,7 +98,8 @@ sys::error_code Members::send_signal(core::ProcessId id, int signal) {
   Member& member = found->second;
   // A zombie would take the signal without effect, and then it would be said that we killed it.
   if (member.ended || sys::has_ended(member.pidfd)) return sys::error_of(ESRCH);
-  if (!member.checked_) {
+  // The pidfd of our own fork came with it.
+  if (!member.checked_ && !member.own_child) {
     const auto stat = proc_.stat(id.pid);
     if (!stat) return stat.error();
     if (stat->start_time != id.start_time) return sys::error_of(ESRCH);

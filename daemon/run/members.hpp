@@ -67,6 +67,9 @@ class Members {
   [[nodiscard]] const Member* find_alive(int pid) const;
   /// The one that was recorded last under that pid, dead or alive, or null.
   [[nodiscard]] const Member* find_last(int pid) const;
+  /// Asked after the list of our children named that pid: it is a recorded process, or a helper. True without a doubt
+  /// only; who is dead, and was not forked by us, may have given its pid to another one.
+  [[nodiscard]] bool is_our_child(pid_t pid) const;
   /// Dead ones that are not forgotten too. `act` must not add or forget.
   void for_each(const std::function<void(const Member&)>& act) const;
   [[nodiscard]] std::size_t size() const { return table_.size(); }

@@ -38,8 +38,8 @@ void Daemon::perform(const core::SendSignal& effect) {
                                std::to_string(effect.to.pid) + ": " + error.message());
 }
 
-void Daemon::perform(const core::Look&) {
-  look_wanted_ = true;
+void Daemon::perform(const core::Look& effect) {
+  (effect.everybody ? look_wanted_ : own_look_wanted_) = true;
 }
 
 void Daemon::perform(const core::ReadMemory& effect) {

@@ -122,8 +122,7 @@ void View::fill(wire::Daemon& daemon) const {
 
 wire::Service View::to_service(const std::string& name, const ServiceLife& life,
                                const std::vector<core::Unwell>& unwell, Readings& readings) const {
-  for (const core::Sample& sample : members_.read_memory(core::live_members(world_, name), true, false))
-    readings[sample.id] = sample;
+  read_memory(name, readings);
   wire::Service service;
   service.name = name;
   service.state = core::to_text(life.state);
@@ -152,13 +151,34 @@ wire::Service View::to_service(const std::string& name, const ServiceLife& life,
   return service;
 }
 
+/// What was sampled within the last second and a half is not read again: a thousand services would make that the most
+/// of a status. An engine's peak is always read.
+void View::read_memory(const std::string& service, Readings& readings) const {
+  constexpr std::chrono::milliseconds fresh{1'500};
+  std::vector<core::ProcessId> engines;
+  std::vector<core::ProcessId> others;
+  core::for_each_of(world_, service, [&](const Process& process) {
+    const core::MemoryWatch& watch = process.memory;
+    if (!process.alive()) return;
+    if (process.engine) {
+      engines.push_back(process.id);
+    } else if (watch.sampled && now_.steady - *watch.sampled < fresh) {
+      readings[process.id] = core::Sample{process.id, watch.rss, std::nullopt, false, Bytes{}};
+    } else {
+      others.push_back(process.id);
+    }
+  });
+  for (const core::Sample& sample : members_.read_memory(engines, true, false)) readings[sample.id] = sample;
+  for (const core::Sample& sample : members_.read_memory(others, false, false)) readings[sample.id] = sample;
+}
+
 std::vector<wire::Engine> View::engines_of(const std::string& service, const Readings& readings) const {
   std::vector<wire::Engine> engines;
-  for (const auto& [id, process] : world_.processes) {
-    if (process.service != service || !process.engine || !process.engine->listed) continue;
+  core::for_each_of(world_, service, [&](const Process& process) {
+    if (!process.engine || !process.engine->listed) return;
     if (process.alive() || process.engine->state == core::EngineState::lost)
       engines.push_back(to_engine(process, readings));
-  }
+  });
   return engines;
 }
 
@@ -190,19 +210,18 @@ std::string View::role_of(const Process& process) const {
   if (process.id == core::app_process(world_, process.service) && process.id != life.main) return "app";
   if (process.id == life.main) return "main";
   if (process.program.wrapper) return "wrapper";
-  const bool owns = std::any_of(world_.processes.begin(), world_.processes.end(), [&](const auto& item) {
-    const Process& other = item.second;
-    return other.alive() && other.engine && other.engine->listed && core::owner_of(world_, other).worker == process.id;
+  const Process* engine = core::first_alive(world_, process.service, [&](const Process& other) {
+    return other.engine && other.engine->listed && core::owner_of(world_, other).worker == process.id;
   });
-  return owns ? "worker" : "process";
+  return engine != nullptr ? "worker" : "process";
 }
 
 /// Parents before children, each below its recorded parent where that lives.
 std::vector<wire::Process> View::tree_of(const std::string& service, const Readings& readings) const {
   std::vector<const Process*> members;
-  for (const auto& [id, process] : world_.processes) {
-    if (process.service == service && (process.alive() || !process.death->reaped)) members.push_back(&process);
-  }
+  core::for_each_of(world_, service, [&](const Process& process) {
+    if (process.alive() || !process.death->reaped) members.push_back(&process);
+  });
   std::sort(members.begin(), members.end(), [](const Process* a, const Process* b) { return a->born < b->born; });
   std::vector<wire::Process> tree;
   for (const Process* process : members) {

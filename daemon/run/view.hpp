@@ -30,6 +30,7 @@ class View {
   [[nodiscard]] wire::Service to_service(const std::string& name, const core::ServiceLife& life,
                                          const std::vector<core::Unwell>& unwell, Readings& readings) const;
   [[nodiscard]] wire::Engine to_engine(const core::Process& process, const Readings& readings) const;
+  void read_memory(const std::string& service, Readings& readings) const;
   [[nodiscard]] std::vector<wire::Engine> engines_of(const std::string& service, const Readings& readings) const;
   [[nodiscard]] std::vector<wire::Process> tree_of(const std::string& service, const Readings& readings) const;
   [[nodiscard]] std::vector<wire::Cycle> cycles_of(const core::ServiceLife& life) const;

@@ -251,6 +251,12 @@ std::optional<std::uint64_t> ProcFs::oom_kills() const {
   return line ? leading_number<std::uint64_t>(*line) : std::nullopt;
 }
 
+std::optional<pid_t> ProcFs::last_pid() const {
+  const auto text = read_file(root_ + "/loadavg");
+  const auto at = text ? text->rfind(' ') : std::string::npos;
+  return at == std::string::npos ? std::nullopt : leading_number<pid_t>(std::string_view(*text).substr(at));
+}
+
 std::string ProcFs::boot_id() const {
   const auto text = read_file(root_ + "/sys/kernel/random/boot_id");
   return text ? std::string(without_end(*text, "\n")) : std::string();

@@ -94,6 +94,9 @@ class ProcFs {
   [[nodiscard]] std::optional<std::uint64_t> oom_kills() const;
   /// Boot id and the inode of our pid namespace: with a pid and its start time, who a process is beyond this boot and
   /// container (law 11). Empty and 0 where they cannot be read.
+  /// The pid that was given out last in our pid namespace, by /proc/loadavg: while it stays the same nothing was
+  /// forked.
+  [[nodiscard]] std::optional<pid_t> last_pid() const;
   [[nodiscard]] std::string boot_id() const;
   [[nodiscard]] std::uint64_t pid_namespace() const;
 

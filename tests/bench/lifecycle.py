@@ -405,6 +405,13 @@ FIGURES = {"boot": boot_and_stop, "restart": restart, "idle": memory_and_idle, "
            "census": census}
 
 
+def memory_folder():
+    """On tmpfs, as /run is, where a daemon's socket and its FIFOs stand."""
+    folders = [folder for folder in ("/run", "/dev/shm") if os.access(folder, os.W_OK)]
+    kinds = {line.split()[1]: line.split()[2] for line in pathlib.Path("/proc/mounts").read_text().splitlines()}
+    return next((folder for folder in folders if kinds.get(folder) == "tmpfs"), None)
+
+
 def shown(value):
     if value is None:
         return "-"
@@ -433,7 +440,7 @@ def main():
           f"{hard} descriptors, {time.strftime('%Y-%m-%d')}\n")
     print(f"| {'figure':30} | {'plimsolld':>12} | {'least':>12} | {'ratio':>6} | {'goal':9} |")
     print(f"|{'-' * 32}|{'-' * 13}:|{'-' * 13}:|{'-' * 7}:|{'-' * 11}|")
-    with tempfile.TemporaryDirectory(prefix="plb-") as folder:
+    with tempfile.TemporaryDirectory(prefix="plb-", dir=memory_folder()) as folder:
         bench = Bench(options, pathlib.Path(folder))
         for name in chosen:
             for row in FIGURES[name](bench):

@@ -276,9 +276,9 @@ class History {
       take(next);
       if (queue_.empty() && look_wanted_) {
         // A look takes a moment, and what it shows is later than what asked for it.
-        look_wanted_ = false;
         steady_ += 1ms;
-        queue_.push_back(kernel.look(steady_));
+        queue_.push_back(look_wanted_->everybody ? kernel.look(steady_) : kernel.look_at_our_own(steady_));
+        look_wanted_.reset();
       }
     }
     busy_ = false;
@@ -340,7 +340,7 @@ class History {
     }
     kernel.deliver(send.to, send.signal);
   }
-  void perform(const Look&) { look_wanted_ = true; }
+  void perform(const Look& look) { look_wanted_ = Look{look.everybody || (look_wanted_ && look_wanted_->everybody)}; }
   void perform(const ReadMemory& read) {
     MemorySampled sampled;
     for (const ProcessId& id : read.of) {
@@ -406,7 +406,7 @@ class History {
   Steady next_census_ = start + 250ms;
   std::deque<Event> queue_;
   bool busy_ = false;
-  bool look_wanted_ = false;
+  std::optional<Look> look_wanted_;
   CommandId last_command_ = 0;
   std::map<CommandId, Answer> answers_;
 };

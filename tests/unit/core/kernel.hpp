@@ -172,6 +172,19 @@ class FakeKernel {
     return looked;
   }
 
+  /// Our own children only: everybody, if there is an unknown one among them.
+  Looked look_at_our_own(Steady now) {
+    for (const auto& [id, process] : processes_) {
+      const bool unknown = !process.told && !process.own_child;
+      if (process.parent == nobody && !process.bystander && !process.dead && unknown) return look(now);
+    }
+    Looked looked;
+    looked.complete = complete;
+    looked.everybody = false;
+    looked.our_own = true;
+    return looked;
+  }
+
  private:
   ProcessId nearest_subreaper(const FakeProcess& from) {
     for (const FakeProcess* at = find(from.parent); at != nullptr; at = find(at->parent)) {
