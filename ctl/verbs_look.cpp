@@ -24,6 +24,22 @@ Exit status_of_one_as_json(const Options& options, Console& console, Line& line)
   return detail->service.not_well.empty() && detail->service.state != "stopped" ? done : not_well;
 }
 
+Exit status_of_one(const Options& options, Console& console, Line& line) {
+  const auto body = line.get("/v1/services/" + percent_encoded(options.service));
+  if (!body) return line.exit();
+  const auto detail = line.read(*body, wire::service_from_json);
+  if (!detail) return line.exit();
+  const auto about = line.get("/v1/daemon");
+  if (!about) return line.exit();
+  const auto daemon = line.read(*about, wire::daemon_from_json);
+  if (!daemon) return line.exit();
+  wire::Status status;
+  status.daemon = *daemon;
+  narrow(status, detail->service);
+  console.put(status_text(status, console.look()));
+  return status.daemon.well ? done : not_well;
+}
+
 /// The names to draw: the one that is given, or all.
 std::optional<std::vector<std::string>> names_for(const Options& options, Line& line) {
   if (!options.service.empty()) return std::vector<std::string>{options.service};
@@ -41,23 +57,11 @@ std::optional<std::vector<std::string>> names_for(const Options& options, Line& 
 Exit run_status(const Options& options, Console& console) {
   Line line(options, console);
   if (options.json && !options.service.empty()) return status_of_one_as_json(options, console, line);
+  if (!options.service.empty()) return status_of_one(options, console, line);
   const auto body = line.get("/v1/services");
   if (!body) return line.exit();
-  auto status = line.read(*body, wire::status_from_json);
+  const auto status = line.read(*body, wire::status_from_json);
   if (!status) return line.exit();
-  if (!options.service.empty()) {
-    const auto found = std::find_if(status->services.begin(), status->services.end(),
-                                    [&](const wire::Service& service) { return service.name == options.service; });
-    if (found == status->services.end()) {
-      std::string names;
-      for (const auto& service : status->services) names += (names.empty() ? "" : ", ") + clean(service.name);
-      line.fail(Failure{
-          usage, "there is no service '" + options.service + "'; there are: " + (names.empty() ? "none" : names)});
-      return line.exit();
-    }
-    const wire::Service only = *found;
-    narrow(*status, only);
-  }
   console.put(options.json ? *body + "\n" : status_text(*status, console.look()));
   return status->daemon.well ? done : not_well;
 }

@@ -30,7 +30,8 @@ bool budget_left(Turn& turn, const std::string& service) {
 
 void spend(Turn& turn, const std::string& service) {
   ServiceLife& life = turn.world.services.at(service);
-  while (!life.acts.empty() && life.acts.front() <= turn.now.steady - life.plan->budget.per) life.acts.pop_front();
+  while (!life.acts.empty() && life.acts.front() <= turn.now.steady - life.plan->budget.per)
+    life.acts.erase(life.acts.begin());
   life.acts.push_back(turn.now.steady);
 }
 

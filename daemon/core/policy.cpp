@@ -17,7 +17,7 @@ bool gives_up(Turn& turn, ServiceLife& life) {
   if (!life.plan->give_up) return false;
   life.restarts_at.push_back(turn.now.steady);
   const Steady from = turn.now.steady - life.plan->give_up->within;
-  while (!life.restarts_at.empty() && life.restarts_at.front() < from) life.restarts_at.pop_front();
+  while (!life.restarts_at.empty() && life.restarts_at.front() < from) life.restarts_at.erase(life.restarts_at.begin());
   return static_cast<int>(life.restarts_at.size()) > life.plan->give_up->after;
 }
 

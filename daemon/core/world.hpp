@@ -222,15 +222,15 @@ struct ServiceLife {
   bool stop_pending = false;   ///< waits for what requires it to stop first
   bool force = false;          ///< an operator said --force
 
-  bool expected_end = false;       ///< a rung of ours acted on the app process
-  bool backoff_next = false;       ///< the budget was spent: what follows is a start with backoff
-  int failures = 0;                ///< in the backoff's series
-  std::deque<Steady> restarts_at;  ///< of restarts nobody asked for, for give_up
+  bool expected_end = false;        ///< a rung of ours acted on the app process
+  bool backoff_next = false;        ///< the budget was spent: what follows is a start with backoff
+  int failures = 0;                 ///< in the backoff's series
+  std::vector<Steady> restarts_at;  ///< of restarts nobody asked for, for give_up
   std::optional<Exit> last_exit;
   std::string note;
   std::optional<Steady> engine_missing_since;  ///< of an engine that the service owned
 
-  std::deque<Steady> acts;  ///< spent from the budget
+  std::vector<Steady> acts;  ///< spent from the budget
   bool budget_said = false;
   Steady cool_until = Steady::min();
   MemoryWatch tree;  ///< memory of = "tree"

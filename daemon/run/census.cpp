@@ -212,7 +212,7 @@ bool Census::all_children_known(core::Looked& looked) {
     take_news(looked);
     place_newcomers(looked);
     // Dead ones that nobody recorded would stand there for ever.
-    members_.on_sigchld();
+    members_.sweep();
   }
   return false;
 }

@@ -116,6 +116,9 @@ int Daemon::run() {
            (socket_ ? ", control at " + socket_->path() : ", without control") +
            (plan_->entrypoint ? entrypoint_terms : ""));
   if (options_.sources.connector) start_feed();
+  // What reading the file took, too.
+  forgotten_ = worth_trimming;
+  forgotten_at_ = now().steady;
   dispatch(core::DaemonStarted{});
   tick_census();
   tell_watchdog();

@@ -52,6 +52,8 @@ class Daemon {
   int run();
 
  private:
+  static constexpr int worth_trimming = 256;
+
   // daemon.cpp: the loop of events
   void dispatch(core::Event event);
   void turn();
@@ -148,7 +150,7 @@ class Daemon {
   Alarm deadline_;
   Alarm census_alarm_;
   Alarm watchdog_;
-  int forgotten_ = 0;  ///< processes since the heap was last trimmed
+  int forgotten_ = 0;  ///< processes, and whole plans at their worth, since the heap was last trimmed
   core::Steady forgotten_at_{};
   std::string trouble_;  ///< of the census, as it was last said
   std::optional<int> exit_code_;

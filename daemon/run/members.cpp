@@ -30,6 +30,7 @@ Members::Members(Loop& loop, sys::ProcFs proc, Sources sources, Dispatch dispatc
       dispatch_(std::move(dispatch)),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       alarm_(loop),
+      sweep_alarm_(loop),
       here_(std::make_shared<bool>(true)) {
   if (epoll_) {
     watch_ = std::make_unique<Watch>(loop_, epoll_.get());
@@ -47,7 +48,7 @@ sys::error_code Members::add(core::ProcessId id, sys::Fd&& pidfd, bool own_child
   member.id = id;
   member.pidfd = std::move(pidfd);
   member.own_child = own_child;
-  holders_[id.pid] = id;
+  holders_[id.pid] = &member;
   return {};
 }
 
@@ -57,7 +58,7 @@ void Members::forget(core::ProcessId id) {
   unwatch(found->second.pidfd);
   waiting_.erase(id);
   const auto holder = holders_.find(id.pid);
-  if (holder != holders_.end() && holder->second == id) holders_.erase(holder);
+  if (holder != holders_.end() && holder->second == &found->second) holders_.erase(holder);
   table_.erase(found);
 }
 
@@ -69,8 +70,7 @@ const Member* Members::find(core::ProcessId id) const {
 const Member* Members::find_alive(int pid) const {
   const auto holder = holders_.find(pid);
   if (holder == holders_.end()) return nullptr;
-  const Member* member = find(holder->second);
-  return member != nullptr && !member->ended ? member : nullptr;
+  return holder->second->ended ? nullptr : holder->second;
 }
 
 const Member* Members::find_last(int pid) const {
@@ -83,7 +83,7 @@ const Member* Members::find_last(int pid) const {
 bool Members::is_our_child(pid_t pid) const {
   const auto holder = holders_.find(pid);
   if (holder == holders_.end()) return is_helper(pid);
-  const Member& member = table_.at(holder->second);
+  const Member& member = *holder->second;
   // A pid of our own fork is its own until we reap it; another's, as long as it lives.
   return member.own_child || (!member.ended && !sys::has_ended(member.pidfd));
 }

@@ -18,6 +18,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <unordered_map>
 #include <vector>
 
 #include "daemon/core/event.hpp"
@@ -83,8 +84,11 @@ class Members {
   /// Tells of every end that can be seen now. The loop calls it; so does who must not be ahead of it (a census that
   /// shows children of a process which has just died).
   void take_ends();
-  /// Some child of ours has ended: sweeps, and goes on in a later turn if there is more.
+  /// Some child of ours has ended. Members tell of themselves; the others are swept a moment later, all at once: asking
+  /// for any dead child walks all that live.
   void on_sigchld();
+  /// Sweeps, and goes on in a later turn if there is more.
+  void sweep();
   /// Dead children that nobody had recorded, reaped so far.
   [[nodiscard]] std::uint64_t reaped_unrecorded() const { return reaped_unrecorded_; }
   /// Notes the kernel's count of OOM kills, so that a rise long ago explains no death of today. At most one reading a
@@ -127,13 +131,15 @@ class Members {
   Sources sources_;
   Dispatch dispatch_;
   std::map<core::ProcessId, Member> table_;
-  std::map<int, core::ProcessId> holders_;  ///< who has a pid, until it is reaped
+  std::unordered_map<int, Member*> holders_;  ///< who has a pid, until it is reaped
   std::map<pid_t, Helper> helpers_;
   std::set<core::ProcessId> waiting_;  ///< dead and not reaped: asked again by the clock
   sys::Fd epoll_;
   std::unique_ptr<Watch> watch_;
   Alarm alarm_;
   bool sweep_posted_ = false;
+  Alarm sweep_alarm_;
+  bool sweep_due_ = false;
   std::shared_ptr<bool> here_;  ///< for posted sweeps that outlive us
   std::uint64_t reaped_unrecorded_ = 0;
   std::optional<std::uint64_t> oom_kills_;

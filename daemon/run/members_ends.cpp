@@ -1,6 +1,7 @@
 // Ends: who reaps, how it is learnt how a process ended, and asking again.
 #include <algorithm>
 #include <csignal>
+#include <utility>
 #include <vector>
 
 #include "daemon/run/foreign_exit.hpp"
@@ -14,6 +15,7 @@ using std::chrono::seconds;
 using std::chrono::steady_clock;
 
 constexpr int sweep_per_turn = 256;
+constexpr milliseconds before_a_sweep{5};
 constexpr milliseconds first_pause{10};
 constexpr milliseconds last_quick_pause{100};
 constexpr milliseconds slow_pause{1'000};
@@ -69,7 +71,7 @@ void Members::tell_reaped(Member& member, std::optional<sys::WaitStatus> status)
   member.reaped = true;
   waiting_.erase(member.id);
   const auto holder = holders_.find(member.id.pid);
-  if (holder != holders_.end() && holder->second == member.id) holders_.erase(holder);
+  if (holder != holders_.end() && holder->second == &member) holders_.erase(holder);
   if (member.ended) {
     learn_exit(member, status);
     dispatch_(core::ProcessReaped{member.id, member.exit_});
@@ -118,6 +120,14 @@ void Members::ask_again() {
 }
 
 void Members::on_sigchld() {
+  if (std::exchange(sweep_due_, true)) return;
+  sweep_alarm_.set_after(before_a_sweep, [this] {
+    sweep_due_ = false;
+    sweep();
+  });
+}
+
+void Members::sweep() {
   for (int swept = 0; swept < sweep_per_turn; ++swept) {
     const auto ended = sys::peek_ended_child();
     if (!ended || !*ended || !sweep_one((*ended)->pid)) return;
@@ -127,7 +137,7 @@ void Members::on_sigchld() {
   loop_.post([this, here = std::weak_ptr<bool>(here_)] {
     if (here.expired()) return;
     sweep_posted_ = false;
-    on_sigchld();
+    sweep();
   });
 }
 
@@ -138,7 +148,7 @@ bool Members::sweep_one(pid_t pid) {
     return !helpers_.contains(pid);
   }
   if (const auto holder = holders_.find(pid); holder != holders_.end()) {
-    if (look_for_end(table_.at(holder->second))) return true;
+    if (look_for_end(*holder->second)) return true;
   }
   if (sys::reap_pid(pid)) return false;
   ++reaped_unrecorded_;

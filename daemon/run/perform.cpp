@@ -126,7 +126,6 @@ void Daemon::perform(const core::Forget& effect) {
 /// A burst of processes leaves free heap behind that glibc would keep, and the daemon sits in every container: it is
 /// given back when all of them are forgotten.
 void Daemon::trim_heap() {
-  constexpr int worth_trimming = 256;
   if (forgotten_ < worth_trimming || std::chrono::steady_clock::now() - forgotten_at_ < std::chrono::seconds{2}) return;
   forgotten_ = 0;
   ::malloc_trim(0);

@@ -56,15 +56,14 @@ bool is_our_fifo(const Fd& folder, const struct stat& found) {
 
 /// Leaves a FIFO of ours under that name, the one that is there if it is one.
 error_code make_fifo(const Fd& folder, const std::string& name) {
-  struct stat found {};
-  if (::fstatat(folder.get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0) {
+  if (::mkfifoat(folder.get(), name.c_str(), fifo_mode) != 0) {
+    struct stat found {};
+    if (errno != EEXIST || ::fstatat(folder.get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0) return last_error();
     if (is_our_fifo(folder, found)) return {};
     if (found.st_uid != ::geteuid()) return error_of(EEXIST);
     if (::unlinkat(folder.get(), name.c_str(), 0) != 0) return last_error();
-  } else if (errno != ENOENT) {
-    return last_error();
+    if (::mkfifoat(folder.get(), name.c_str(), fifo_mode) != 0) return last_error();
   }
-  if (::mkfifoat(folder.get(), name.c_str(), fifo_mode) != 0) return last_error();
   // Whatever the umask took away.
   if (::fchmodat(folder.get(), name.c_str(), fifo_mode, 0) != 0) return last_error();
   return {};

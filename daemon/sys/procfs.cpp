@@ -252,7 +252,12 @@ std::optional<std::uint64_t> ProcFs::oom_kills() const {
 }
 
 std::optional<pid_t> ProcFs::last_pid() const {
-  const auto text = read_file(root_ + "/loadavg");
+  const std::string path = root_ + "/loadavg";
+  struct stat root {};
+  struct stat file {};
+  if (::stat(root_.c_str(), &root) != 0 || ::stat(path.c_str(), &file) != 0 || root.st_dev != file.st_dev)
+    return std::nullopt;
+  const auto text = read_file(path);
   const auto at = text ? text->rfind(' ') : std::string::npos;
   return at == std::string::npos ? std::nullopt : leading_number<pid_t>(std::string_view(*text).substr(at));
 }

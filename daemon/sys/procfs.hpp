@@ -92,11 +92,11 @@ class ProcFs {
   [[nodiscard]] pid_t tracer(pid_t pid) const;
   /// oom_kill of /proc/vmstat: rises when the kernel's OOM killer ends a process anywhere.
   [[nodiscard]] std::optional<std::uint64_t> oom_kills() const;
+  /// The pid that was given out last in our pid namespace, by /proc/loadavg: while it stays the same nothing was
+  /// forked. Nothing where another file system lies over that file (lxcfs), as its answer is late.
+  [[nodiscard]] std::optional<pid_t> last_pid() const;
   /// Boot id and the inode of our pid namespace: with a pid and its start time, who a process is beyond this boot and
   /// container (law 11). Empty and 0 where they cannot be read.
-  /// The pid that was given out last in our pid namespace, by /proc/loadavg: while it stays the same nothing was
-  /// forked.
-  [[nodiscard]] std::optional<pid_t> last_pid() const;
   [[nodiscard]] std::string boot_id() const;
   [[nodiscard]] std::uint64_t pid_namespace() const;
 

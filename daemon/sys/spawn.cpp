@@ -2,6 +2,8 @@
 // of its own, and no handler of ours may run in it.
 #include "daemon/sys/spawn.hpp"
 
+#include <fcntl.h>
+#include <linux/close_range.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -9,9 +11,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <csignal>
 #include <cstring>
+#include <iterator>
+#include <memory>
 #include <string_view>
 
 #include "daemon/sys/spawn_child.hpp"
@@ -127,18 +133,69 @@ void reap_failed(const Fd& pidfd) {
   }
 }
 
+/// Low descriptors that are lent to each child for its stdio. They stand below all that is opened later, so that a
+/// child which unshares our table above them has a small one. Kept, as is the child's stack: a restart should cost a
+/// clone.
+class Landing {
+ public:
+  Landing() {
+    // An empty range is EINVAL wherever the call is known (5.9) and let through.
+    if (::syscall(SYS_close_range, 1U, 0U, CLOSE_RANGE_UNSHARE) != 0 && errno != EINVAL) return;
+    null_ = Fd(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    usable_ = static_cast<bool>(null_);
+    for (Fd& place : places_) {
+      place = Fd(::fcntl(null_.get(), F_DUPFD_CLOEXEC, 3));
+      usable_ = usable_ && place;
+    }
+  }
+
+  /// Moves the descriptors of `orders` there. Nothing is changed where that cannot be done: the child gets a copy of
+  /// all.
+  void lend(Orders& orders) {
+    if (!usable_) return;
+    int places[3] = {-1, -1, -1};
+    unsigned highest = 2;
+    for (std::size_t i = 0; i < 3; ++i) {
+      const int source = orders.stdio[i];
+      if (source < 0) continue;
+      if (::dup3(source, places_[i].get(), O_CLOEXEC) < 0) return;
+      places[i] = places_[i].get();
+      highest = std::max(highest, static_cast<unsigned>(places[i]));
+    }
+    std::copy(std::begin(places), std::end(places), std::begin(orders.stdio));
+    orders.first_unneeded = highest + 1;
+  }
+
+  /// What was lent stays open in the child alone.
+  void take_back() const {
+    if (!usable_) return;
+    for (const Fd& place : places_) ::dup3(null_.get(), place.get(), O_CLOEXEC);
+  }
+
+ private:
+  Fd null_;
+  std::array<Fd, 3> places_;
+  bool usable_ = false;
+};
+
 SpawnOutcome launch(Orders& orders) {
-  const Stack stack;
-  if (stack.error() != 0) return failed({SpawnStep::clone, stack.error()});
+  thread_local std::unique_ptr<const Stack> stack;
+  if (!stack || stack->error() != 0) stack = std::make_unique<const Stack>();
+  if (stack->error() != 0) return failed({SpawnStep::clone, stack->error()});
+  thread_local Landing landing;
+  landing.lend(orders);
+  const int files = orders.first_unneeded != 0 ? CLONE_FILES : 0;
   int pidfd_number = -1;
   pid_t pid = -1;
   int error = 0;
   {
     const SignalsBlocked blocked;
     const DumpableKept kept;
-    pid = ::__clone(run_child, stack.top(), CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &orders, &pidfd_number);
+    pid = ::__clone(run_child, stack->top(), CLONE_VM | CLONE_VFORK | CLONE_PIDFD | files | SIGCHLD, &orders,
+                    &pidfd_number);
     error = errno;
   }
+  landing.take_back();
   if (pid < 0) return failed({SpawnStep::clone, error});
   Fd pidfd(pidfd_number);
   if (orders.failure.error != 0) {

@@ -65,7 +65,9 @@ PLIMSOLL_IN_CHILD int take_session(const Orders& orders) {
   return EINVAL;
 }
 
-PLIMSOLL_IN_CHILD int place_stdio(int* stdio) {
+PLIMSOLL_IN_CHILD int place_stdio(unsigned first_unneeded, int* stdio) {
+  const bool shared = first_unneeded != 0;
+  if (shared && ::syscall(SYS_close_range, first_unneeded, ~0U, CLOSE_RANGE_UNSHARE) != 0) return errno;
   // First out of the way what stands on a place that another one is to take, so that 0 and 1 can also be exchanged.
   for (int target = 0; target < 3; ++target) {
     const int source = stdio[target];
@@ -191,7 +193,7 @@ PLIMSOLL_IN_CHILD int take_step(SpawnStep step, Orders& orders) {
     case SpawnStep::clone: return 0;
     case SpawnStep::signals: return reset_dispositions();
     case SpawnStep::session: return take_session(orders);
-    case SpawnStep::descriptors: return place_stdio(orders.stdio);
+    case SpawnStep::descriptors: return place_stdio(orders.first_unneeded, orders.stdio);
     case SpawnStep::limits: return set_limits(orders);
     case SpawnStep::oom_score_adj: return set_oom_score_adj(orders.oom_score_adj);
     case SpawnStep::nice: return PLIMSOLL_CALL_IF(orders.has_nice, SYS_setpriority, PRIO_PROCESS, 0, orders.nice);

@@ -48,6 +48,10 @@ struct Orders {
   bool has_umask = false;
   mode_t umask = 0;
 
+  /// 0: the child has a copy of our descriptors. Else it shares our table, and unshares it from this one on as its
+  /// first act on it: what is copied then are those below, and not the thousands that we hold.
+  unsigned first_unneeded = 0;
+
   SpawnFailure failure;  ///< the answer; its error is 0 when the exec succeeded
 };
 

@@ -430,14 +430,18 @@ def main():
     parser.add_argument("--programs", type=pathlib.Path, required=True)
     parser.add_argument("--quick", action="store_true", help="one round of each")
     parser.add_argument("--only", default=",".join(FIGURES), help="some of " + ",".join(FIGURES))
+    parser.add_argument("--rt", action="store_true", help="all of it as SCHED_RR 1: on a loaded machine, the supervisors and "
+                        "not the run queue are measured")
     parser.add_argument("--json", type=pathlib.Path, help="the rows, one JSON object a line")
     options = parser.parse_args()
     chosen = options.only.split(",")
     if unknown := set(chosen) - set(FIGURES):
         sys.exit(f"lifecycle.py: no figure {', '.join(sorted(unknown))}; there are {', '.join(FIGURES)}")
+    if options.rt:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     print(f"Linux {platform.release()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, "
-          f"{hard} descriptors, {time.strftime('%Y-%m-%d')}\n")
+          f"{hard} descriptors, {'SCHED_RR' if options.rt else 'SCHED_OTHER'}, {time.strftime('%Y-%m-%d')}\n")
     print(f"| {'figure':30} | {'plimsolld':>12} | {'least':>12} | {'ratio':>6} | {'goal':9} |")
     print(f"|{'-' * 32}|{'-' * 13}:|{'-' * 13}:|{'-' * 7}:|{'-' * 11}|")
     with tempfile.TemporaryDirectory(prefix="plb-", dir=memory_folder()) as folder:

@@ -264,13 +264,13 @@ def test_events_follow_what_happens_and_since_leaves_out_what_was_seen(nest):
     daemon = nest.daemon(TWO)
     daemon.wait_ready("two")
     follower = nest.spawn([PLIMSOLLCTL, "--socket", daemon.socket_path, "--json", "events", "-f"],
-                          stdout=subprocess.PIPE, text=True)
+                          stdout=subprocess.PIPE)
     os.set_blocking(follower.stdout.fileno(), False)
     heard = []
 
     def hears(word):
-        heard.append(follower.stdout.read() or "")
-        return word in "".join(heard)
+        heard.append(follower.stdout.read() or b"")  # None: nothing yet
+        return word in b"".join(heard).decode()
     mark = daemon.mark()
     assert daemon.ctl("stop", "one")[0] == 0
     wait_until(lambda: hears('"stopped"') or hears("stopped"), what="the follower hearing of the stop")
