@@ -92,12 +92,12 @@ struct Call {
 
 Outcome get_daemon(const Call& call) {
   if (auto wrong = unknown_query(call.target, {})) return *wrong;
-  return Reply{200, wire::to_json(call.backend.status().daemon), {}};
+  return Reply{200, wire::to_json(call.backend.daemon()), {}};
 }
 
 Outcome get_health(const Call& call) {
-  const wire::Status status = call.backend.status();
-  return Reply{status.daemon.well ? 200 : 503, wire::to_json(status.daemon), {}};
+  const wire::Daemon daemon = call.backend.daemon();
+  return Reply{daemon.well ? 200 : 503, wire::to_json(daemon), {}};
 }
 
 Outcome get_services(const Call& call) {

@@ -28,6 +28,8 @@ namespace plimsoll::api {
 
 struct Backend {
   std::function<wire::Status()> status;
+  /// The daemon's part of it alone, which costs less with many services.
+  std::function<wire::Daemon()> daemon;
   /// Nothing: there is no service of that name.
   std::function<std::optional<wire::ServiceDetail>(std::string_view name)> service;
   /// Events with an id above `after`, oldest first, of those that are kept.

@@ -130,6 +130,7 @@ void Daemon::take_command(wire::Command command, std::string by, std::function<v
 api::Backend Daemon::backend() {
   api::Backend backend;
   backend.status = [this] { return status(); };
+  backend.daemon = [this] { return about(View(world_, members_, now())); };
   backend.service = [this](std::string_view name) { return View(world_, members_, now()).service(name); };
   backend.events = [this](std::uint64_t after) { return journal_.since(after); };
   backend.ledger = [this](std::string_view service) { return View(world_, members_, now()).ledger(service); };
@@ -143,14 +144,20 @@ api::Backend Daemon::backend() {
 wire::Status Daemon::status() {
   const View view(world_, members_, now());
   wire::Status status;
-  status.daemon.name = plan_->daemon.name;
-  status.daemon.version = PLIMSOLL_VERSION;
-  status.daemon.pid = ::getpid();
-  status.daemon.config = options_.config;
-  status.daemon.sources = sources();
-  view.fill(status.daemon);
+  status.daemon = about(view);
   status.services = view.services();
   return status;
+}
+
+wire::Daemon Daemon::about(const View& view) const {
+  wire::Daemon daemon;
+  daemon.name = plan_->daemon.name;
+  daemon.version = PLIMSOLL_VERSION;
+  daemon.pid = ::getpid();
+  daemon.config = options_.config;
+  daemon.sources = sources();
+  view.fill(daemon);
+  return daemon;
 }
 
 std::map<std::string, std::string> Daemon::sources() const {

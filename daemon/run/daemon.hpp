@@ -32,6 +32,8 @@
 
 namespace plimsoll::run {
 
+class View;
+
 /// What the command line says beside the plan.
 struct Options {
   std::string config;                  ///< path; empty for `-- CMD`
@@ -107,6 +109,7 @@ class Daemon {
   void take_command(wire::Command command, std::string by, std::function<void(wire::Answer)> answer);
   api::Backend backend();
   [[nodiscard]] wire::Status status();
+  [[nodiscard]] wire::Daemon about(const View& view) const;
   [[nodiscard]] std::map<std::string, std::string> sources() const;
   void tell_watchdog();
   void note(core::Level level, const std::string& sentence);

@@ -106,7 +106,7 @@ class Supervisor:
             self.end()
             raise
         self.pids = {index: pid for index, pid, at in stamps}
-        self.booted = max(at for _, _, at in stamps) - began
+        self.booted = max((at for _, _, at in stamps), default=began) - began
         return self
 
     def __exit__(self, *_):

@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <cstdlib>
+#include <thread>
 #include <vector>
 
 #include "daemon/run/census.hpp"
@@ -83,7 +85,12 @@ BENCHMARK(statm)->Unit(benchmark::kMicrosecond);
 /// The crowd is our own tree: the children of one service's processes, and ours by adoption, are seen alike.
 class Tree {
  public:
-  explicit Tree(int size) : crowd_(size) { census.look(); }
+  /// The young are read again at each look: a day is spent with old ones.
+  explicit Tree(int size) : crowd_(size) {
+    census.look();
+    std::this_thread::sleep_for(std::chrono::milliseconds{2'200});
+    census.look();
+  }
 
  private:
   Crowd crowd_;

@@ -153,10 +153,12 @@ void read(Place& place, const json::value& value, T& out) {
 }
 
 /// The object of a body, after its "schema" was looked at.
-Parsed<json::object> object_of(std::string_view text, bool schema_is_optional = false) {
+/// The object lives in `memory`.
+Parsed<json::object> object_of(std::string_view text, json::monotonic_resource& memory,
+                               bool schema_is_optional = false) {
   json::error_code code;
   json::parse_options options;
-  json::value value = json::parse({text.data(), text.size()}, code, {}, options);
+  json::value value = json::parse({text.data(), text.size()}, code, &memory, options);
   if (code) return "the body is not JSON: " + code.message();
   if (!value.is_object()) return "the body must be a JSON object";
   json::object& object = value.get_object();
@@ -170,7 +172,8 @@ Parsed<json::object> object_of(std::string_view text, bool schema_is_optional = 
 
 template <class T, class Fill>
 Parsed<T> parse(std::string_view text, Fill fill) {
-  const Parsed<json::object> object = object_of(text);
+  json::monotonic_resource memory(text.size());
+  const Parsed<json::object> object = object_of(text, memory);
   if (const auto* wrong = std::get_if<std::string>(&object)) return *wrong;
   Place place;
   ObjectReader reader(place, std::get<json::object>(object));
@@ -296,7 +299,8 @@ Parsed<Command> command_from_json(std::string_view noun, std::string_view body) 
   const auto& all = nouns();
   const auto found = std::find_if(all.begin(), all.end(), [&](const Noun& n) { return n.name == noun; });
   if (found == all.end()) return "nothing can be posted to '" + std::string(noun) + "'";
-  const Parsed<json::object> parsed = object_of(body.empty() ? "{}" : body, true);
+  json::monotonic_resource memory;
+  const Parsed<json::object> parsed = object_of(body.empty() ? "{}" : body, memory, true);
   if (const auto* wrong = std::get_if<std::string>(&parsed)) return *wrong;
   const auto& object = std::get<json::object>(parsed);
 

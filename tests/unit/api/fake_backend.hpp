@@ -56,6 +56,7 @@ struct FakeBackend {
   Backend backend() {
     Backend backend;
     backend.status = [this] { return status(); };
+    backend.daemon = [this] { return status().daemon; };
     backend.service = [this](std::string_view name) { return service(name); };
     backend.events = [this](std::uint64_t after) {
       std::vector<wire::Event> newer = events;
