@@ -69,8 +69,8 @@ const Process* member_in_session(const World& world, const Process& newcomer) {
   return nullptr;
 }
 
-/// Finds a place for what was first seen below us, or below a member that adopts.
-void place_adopted(Turn& turn, Process& newcomer, const Sighting& sighting) {
+/// Finds a place for what was first seen below us, or below `adopter`, a member that adopts.
+void place_adopted(Turn& turn, Process& newcomer, const Sighting& sighting, const Process* adopter) {
   newcomer.provenance = Provenance::adopted;
   newcomer.parent = nobody;
   if (const auto owner = agreed_owner(turn.world, newcomer)) {
@@ -89,6 +89,11 @@ void place_adopted(Turn& turn, Process& newcomer, const Sighting& sighting) {
   if (life != turn.world.services.end() && sighting.run == life->second.run) {
     newcomer.service = sighting.run_service;
     newcomer.run = sighting.run;
+    return;
+  }
+  if (adopter != nullptr && !adopter->service.empty()) {
+    newcomer.service = adopter->service;
+    newcomer.run = adopter->run;
     return;
   }
   Entry said = entry(EventKind::census, newcomer,
@@ -128,12 +133,7 @@ bool is_nameless(const Process& process) {
 void place_by_parent(Turn& turn, Process& newcomer, const Sighting& sighting) {
   const Process* parent = sighting.ourselves ? nullptr : find_process(turn.world, sighting.parent);
   if (parent == nullptr || adopted_by_member(turn.world, *parent, newcomer)) {
-    place_adopted(turn, newcomer, sighting);
-    if (newcomer.service.empty() && parent != nullptr) {
-      newcomer.service = parent->service;
-      newcomer.run = parent->run;
-    }
-    return;
+    return place_adopted(turn, newcomer, sighting, parent);
   }
   newcomer.parent = parent->id;
   newcomer.service = parent->service;
@@ -199,7 +199,7 @@ void change_process(Turn& turn, const Sighting& sighting) {
   note_stopped(turn, *process);
   Program program = program_of(sighting.command);
   const bool another = program.comm != process->program.comm || program.names != process->program.names ||
-                       program.paths != process->program.paths;
+                       program.paths != process->program.paths || program.version_only != process->program.version_only;
   process->program = std::move(program);
   if (another) consider_as_engine(turn, *process);
 }

@@ -114,7 +114,8 @@ void take(Turn& turn, const StopRequested& request) {
 
 void take(Turn& turn, const SignalToForward& forward) {
   for (const auto& [name, life] : turn.world.services) {
-    if (life.main != nobody) turn.emit(SendSignal{life.main, forward.signal});
+    const Process* main = find_process(turn.world, life.main);
+    if (main != nullptr && main->alive()) turn.emit(SendSignal{life.main, forward.signal});
   }
 }
 

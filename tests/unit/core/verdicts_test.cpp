@@ -285,6 +285,24 @@ HISTORY(Adopted, BelowAMemberThatAdoptsIsNotTakenForItsChild) {
   EXPECT_FALSE(h.alive(engine));
 }
 
+HISTORY(Adopted, BelowAMemberThatAdoptsIsThatMembersServicesWhereNothingElsePoints) {
+  h.kernel.run_tag = false;
+  h.begin(app());
+  h.kernel.find(h.main())->subreaper = true;
+  const ProcessId a = h.starts_worker(h.main());
+  h.starts(a, {"/usr/bin/helper"});
+  h.at(10s);
+  h.killed(a);
+  const ProcessId b = h.starts_worker(h.main());
+  h.at(20s);
+  const ProcessId helper = h.forks(b, {"/usr/bin/helper"});
+  h.kernel.find(helper)->session = helper.pid;
+  h.after(20ms);
+  h.killed(b);
+  EXPECT_EQ(find_process(h.world, helper)->service, "app");
+  EXPECT_EQ(h.count(EventKind::census, helper), 0u) << "it is not named as nobody's and then ended as ours";
+}
+
 // --- Who is an engine
 // -----------------------------------------------------------------------------------------------------------------
 
@@ -304,6 +322,15 @@ HISTORY(Engine, IsNotALookAtItsVersion) {
   const ProcessId version = h.starts(worker, {"/srv/query-engine-debian", "--version"});
   h.at(5s);
   EXPECT_FALSE(find_process(h.world, version)->engine);
+}
+
+HISTORY(Engine, IsOneAfterItsExecFromALookAtItsVersion) {
+  h.begin(app());
+  const ProcessId worker = h.starts_worker(h.main());
+  const ProcessId engine = h.starts(worker, {"/srv/query-engine-debian", "--version"});
+  h.execs(engine, {"/srv/query-engine-debian", "-p", "4466"});
+  h.at(5s);
+  EXPECT_EQ(h.engine(engine), EngineState::live);
 }
 
 HISTORY(Engine, IsNotAWorkerWithItsParentsScript) {
