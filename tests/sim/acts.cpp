@@ -252,7 +252,7 @@ void Life::tell_stale(const Decision& d) {
     event = stale_[d.b % stale_.size()];
     if (const auto* seen = std::get_if<EvidenceLookedAt>(&event)) {
       const SimProcess* engine = kernel_.find(seen->engine);
-      if (engine->alive()) return;
+      if (engine->alive() || world_.processes.contains(engine->id)) return;
     }
   } else if (d.a % 3 == 2) {
     const auto& all = kernel_.all();

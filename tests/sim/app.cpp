@@ -18,7 +18,7 @@ void Life::give_nature(SimProcess& process, std::uint64_t bits) {
   process.on_stop = natures[bits % 8];
   process.reaps = bits / 8 % 6 != 0;
   process.reap_delay = bits / 64 % 4 == 0 ? Duration{static_cast<Duration::rep>(bits / 256 % 2'500)} : 0ms;
-  process.subreaper = bits / 4096 % 10 == 0;
+  process.subreaper = process.subreaper || bits / 4096 % 10 == 0;
 }
 
 ProcessId Life::app_of(ProcessId main) const {

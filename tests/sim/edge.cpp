@@ -86,10 +86,7 @@ void Life::perform(const SignalLeftover& send) {
 }
 
 void Life::perform(const DescribeStuck& stuck) {
-  const std::string service = stuck.service;
-  later(Duration{static_cast<Duration::rep>(mix(seed_, ++draws_) % 3)}, [this, service] {
-    happens(StuckDescribed{service, "in state D, waiting in nfs_wait"});
-  });
+  queue_.emplace_back(StuckDescribed{stuck.service, "in state D, waiting in nfs_wait"});
 }
 
 }  // namespace plimsoll::sim

@@ -31,6 +31,14 @@ bool Laws::placed(const SimProcess& process) const {
   return seen != seen_.end() && seen->second.told != never && !exempt(process);
 }
 
+bool Laws::known_line(const SimProcess& process) const {
+  const auto seen = seen_.find(process.id);
+  if (seen == seen_.end() || seen->second.nobodys || !seen->second.by_its_forker) return false;
+  if (seen->second.argv != process.command.argv) return false;
+  const SimProcess* forker = kernel_.find(process.forker);
+  return forker == nullptr ? process.own_child : known_line(*forker);
+}
+
 const Service* Laws::plan_of(const World& world, const std::string& name) const {
   const auto found = world.services.find(name);
   return found == world.services.end() ? nullptr : found->second.plan.get();
@@ -89,7 +97,9 @@ void Laws::take_looked(const Looked& looked) {
     Seen& seen = seen_[sighting.id];
     seen.told = now_.steady;
     const SimProcess* process = kernel_.find(sighting.id);
-    seen.by_its_forker = !sighting.ourselves && process->forker == sighting.parent;
+    const SimProcess* forker = kernel_.find(process->forker);
+    // Below one that adopts nobody can tell a child from an adopted one.
+    seen.by_its_forker = !sighting.ourselves && process->forker == sighting.parent && !forker->subreaper;
   }
 }
 
@@ -175,7 +185,10 @@ void Laws::take_command(const World& world, const CommandGiven& command) {
       command.act == CommandAct::start || command.act == CommandAct::stop || command.act == CommandAct::restart;
   if (!turns) return;
   // What requires it, or what it requires, may turn with it.
-  for (auto& [name, run] : runs_) told_otherwise(name, run, name == command.service && command.act != CommandAct::stop);
+  for (auto& [name, run] : runs_) {
+    const bool refused = run.state == ServiceState::stuck && !command.force;
+    told_otherwise(name, run, name == command.service && command.act != CommandAct::stop && !refused);
+  }
 }
 
 /// An operator's or a reload's word: what the policy would have done is no longer what follows. `anew`: the series of
@@ -236,6 +249,10 @@ void Laws::before(const World& world, const Event& event, Now now) {
   if (now.steady > deadline_ + 2ms) woke_ = now.steady;
   command_ = std::get_if<CommandGiven>(&event);
   said_.clear();
+  rounds_.clear();
+  for (const auto& [name, life] : world.services) {
+    if (life.round) rounds_.insert(name);
+  }
   take_event(world, event);
   if (withheld(world, false)) withheld_at_ = now_.steady;
 }
@@ -305,7 +322,9 @@ void Laws::take_state(const World& world, const std::string& name, const Service
       const auto& living = kernel_.living();
       const bool any = std::any_of(living.begin(), living.end(),
                                    [&](const SimProcess* one) { return one->service == name && !exempt(*one); });
-      if (!any) breaks("law 4, stuck means something lives", name + " is stuck, and nothing of it lives");
+      // After a long pause the deaths in it may be read later than the timer.
+      if (!any && now_.steady > woke_ + 5ms)
+        breaks("law 4, stuck means something lives", name + " is stuck, and nothing of it lives");
       if (now_.steady - run.stop_began < 10s)
         breaks("law 4, stuck after ten seconds", name + " is called stuck too soon");
       break;

@@ -121,6 +121,9 @@ class Laws {
   void take_state(const core::World& world, const std::string& name, const core::ServiceLife& life);
   [[nodiscard]] bool exempt(const SimProcess& process) const;
   [[nodiscard]] bool placed(const SimProcess& process) const;
+  /// Every fork from the main process down to it was shown by a census while it was to be seen, and what each runs.
+  [[nodiscard]] bool known_line(const SimProcess& process) const;
+  [[nodiscard]] bool shown_line(const core::World& world, const SimProcess& process) const;
   [[nodiscard]] const EngineRule* rule_of(const core::World& world, const SimProcess& process) const;
   [[nodiscard]] bool is_engine(const core::World& world, const SimProcess& process) const;
   [[nodiscard]] bool below_engine(const core::World& world, const SimProcess& process) const;
@@ -136,6 +139,7 @@ class Laws {
   void check_signal(const core::World& world, const core::SendSignal& send, const core::Event& event);
   void check_ask(const core::World& world, const SimProcess& process, Seen& seen, int signal);
   void check_kill(const core::World& world, const SimProcess& process, Seen& seen);
+  [[nodiscard]] bool descends(const SimProcess& process, ProcessId ancestor) const;
   [[nodiscard]] bool has_reason(const SimProcess& process) const;
   void check_reason(const core::World& world, const SimProcess& process);
   void check_orphan(const core::World& world, const SimProcess& process, const Seen& seen);
@@ -205,6 +209,7 @@ class Laws {
   Steady last_step_{};
   Steady deadline_ = core::never;                ///< as it was announced
   Steady woke_ = Steady::min();                  ///< the daemon stood still until then: nothing could be done in time
+  std::set<std::string> rounds_;                 ///< services with a round at work before this step
   const core::CommandGiven* command_ = nullptr;  ///< that this step answers
 };
 

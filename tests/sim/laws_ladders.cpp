@@ -130,7 +130,7 @@ void Laws::check_lost(const World& world, const Intervention& one) {
   const SimProcess* owner = kernel_.forked_through_wrappers(*lost);
   const EngineRule* rule = rule_of(world, *lost);
   if (owner == nullptr || rule == nullptr || !settled(1min) || rule->owner == OwnerKind::service) return;
-  if (!seen_[lost->id].by_its_forker || exempt(*lost)) return;
+  if (!known_line(*lost)) return;
   int dead = 0;
   int settled_ones = 0;
   for (const auto& [id, process] : kernel_.all()) {
@@ -141,7 +141,7 @@ void Laws::check_lost(const World& world, const Intervention& one) {
       ++settled_ones;
   }
   if (dead == 1 && settled_ones >= 1) breaks("law 5, one healer", who + " begins though its app has replaced it");
-  if (seen_[owner->id].end_told != never && seen_[owner->id].by_its_forker)
+  if (seen_[owner->id].end_told != never && *owner->died - owner->born > rule->settle + 20ms)
     breaks("law 5, lost has an owner", who + " begins though its worker is gone");
 }
 
@@ -183,7 +183,7 @@ void Laws::check_hard(const World& world) {
     if (rule == nullptr || !rule->memory.hard || !up(process->service) || !settled(20s) || !placed(*process)) continue;
     const Seen& seen = seen_[process->id];
     const SimProcess* forker = kernel_.find(process->forker);
-    const bool plain = seen.by_its_forker && forker != nullptr && !forker->wrapper && !below_engine(world, *process);
+    const bool plain = known_line(*process) && forker != nullptr && !forker->wrapper && !below_engine(world, *process);
     if (!seen.hard_since || !plain || process->run != runs_[process->service].number) continue;
     const Steady since = std::max({*seen.hard_since, runs_[process->service].up_at, seen.told, woke_});
     if (now_.steady - since > 3s && last_step_ - since > 3s && seen.limit_said < since &&
@@ -208,7 +208,7 @@ void Laws::check_verdict(const World& world, const Entry& entry) {
     if (id.pid != entry.pid || seen.end_told == never) continue;
     const SimProcess* process = kernel_.find(id);
     const EngineRule* rule = rule_of(world, *process);
-    if (rule == nullptr || !settled(20s) || !seen_[id].by_its_forker || now_.steady - seen.end_told > 3s) continue;
+    if (rule == nullptr || !settled(20s) || !known_line(*process) || now_.steady - seen.end_told > 3s) continue;
     const std::string who = "engine " + pid(id);
     const bool in_time = seen.reap_told != never && seen.reap_told - seen.end_told <= 1s;
     const auto& exit = seen.exit_told;
@@ -223,8 +223,8 @@ void Laws::check_verdict(const World& world, const Entry& entry) {
       breaks("law 5, our own doing is expected", who + " was ended by us, and is called lost");
     const SimProcess* owner = kernel_.forked_through_wrappers(*process);
     if (entry.kind == EventKind::engine_lost && owner != nullptr && seen_[owner->id].end_told != never &&
-        seen_[owner->id].by_its_forker && rule->owner == OwnerKind::worker && process->forker == owner->id &&
-        !seen.used && *owner->died - owner->born > rule->settle + 20ms)
+        rule->owner == OwnerKind::worker && process->forker == owner->id && !seen.used &&
+        *owner->died - owner->born > rule->settle + 20ms)
       breaks("law 5, lost has an owner", who + " is called lost, and its worker is gone");
   }
 }
@@ -234,8 +234,7 @@ void Laws::check_withheld(const World& world, const Entry& entry) {
   const bool tries = entry.kind == EventKind::rung && !entry.would && !entry.outcome && !entry.rung.empty();
   if (!tries || !acts(entry.rung) || !withheld(world, false)) return;
   if (entry.why.starts_with("SIGKILL")) return;
-  const bool by_operator =
-      command_ != nullptr || (world.services.contains(entry.service) && world.services.at(entry.service).round);
+  const bool by_operator = command_ != nullptr || rounds_.contains(entry.service);
   const bool for_hard =
       !withheld(world, true) && std::any_of(world.ledger.rbegin(), world.ledger.rend(), [&](const Intervention& one) {
         return one.service == entry.service && one.cause == Cause::hard;

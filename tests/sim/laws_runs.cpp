@@ -152,8 +152,7 @@ void Laws::check_orphans(const World& world) {
     if (owner == nullptr || owner->alive() || !owner->rule.empty() || below_engine(world, *process)) continue;
     const Seen& seen = seen_[process->id];
     const Seen& of_owner = seen_[owner->id];
-    const bool plain = seen.told != never && seen.by_its_forker && of_owner.told != never && of_owner.by_its_forker &&
-                       of_owner.end_told != never && process->forker == owner->id;
+    const bool plain = known_line(*process) && of_owner.end_told != never && process->forker == owner->id;
     if (!plain || seen.used || exempt(*process) || exempt(*owner)) continue;
     const Duration age = std::chrono::duration_cast<Duration>(*owner->died - owner->born);
     const bool zero =
@@ -178,7 +177,7 @@ void Laws::check_engines(const World& world) {
     if (process->rule.empty() || exempt(*process) || !up(process->service) || !settled(20s)) continue;
     const EngineRule* rule = rule_of(world, *process);
     const SimProcess* forker = kernel_.find(process->forker);
-    const bool plain = rule != nullptr && seen.by_its_forker && forker != nullptr && forker->rule.empty() &&
+    const bool plain = rule != nullptr && known_line(*process) && forker != nullptr && forker->rule.empty() &&
                        !below_engine(world, *process) && !forker->wrapper && seen.argv == process->command.argv &&
                        process->run == runs_[process->service].number;
     if (!plain) continue;

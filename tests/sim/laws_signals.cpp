@@ -25,6 +25,11 @@ void Laws::check_signal(const World& world, const SendSignal& send, const Event&
 
 /// Of its own accord the daemon acts on a process of a service that is up only with a rung that names it, or an engine
 /// of its.
+bool Laws::descends(const SimProcess& process, ProcessId ancestor) const {
+  const SimProcess* forker = kernel_.find(process.forker);
+  return forker != nullptr && (forker->id == ancestor || descends(*forker, ancestor));
+}
+
 bool Laws::has_reason(const SimProcess& process) const {
   bool reason = false;
   for (const Entry& entry : said_) {
@@ -34,8 +39,7 @@ bool Laws::has_reason(const SimProcess& process) const {
     const auto& all = kernel_.all();
     const bool owns = std::any_of(all.begin(), all.end(), [&](const auto& item) {
       if (entry.pid != item.first.pid || item.second.rule.empty()) return false;
-      const SimProcess* owner = kernel_.forked_through_wrappers(item.second);
-      return owner != nullptr && owner->id == process.id;
+      return descends(item.second, process.id);
     });
     if (owns && (entry.rung == "worker" || entry.rung == "reconnect")) reason = true;
   }
@@ -52,7 +56,7 @@ void Laws::check_reason(const World& world, const SimProcess& process) {
   const bool by_operator = command_ != nullptr ||
                            std::any_of(asked_.begin(), asked_.end(),
                                        [](const auto& item) { return item.second.act == CommandAct::reconnect; }) ||
-                           world.services.at(process.service).round;
+                           rounds_.contains(process.service);
   const bool for_hard =
       !hard_held && std::any_of(world.ledger.rbegin(), world.ledger.rend(), [&](const Intervention& one) {
         return one.cause == Cause::hard && one.service == process.service;
@@ -78,7 +82,7 @@ void Laws::check_orphan(const World& world, const SimProcess& process, const See
   if (seen.used) return breaks("law 1, evidence", who + " is ended as an orphan, and is used");
   if (rule->owner == OwnerKind::service) return breaks("law 1, orphans", who + " is the service's by its rule");
   const Seen& of_owner = seen_[owner->id];
-  if (of_owner.end_told == never || !seen.by_its_forker || exempt(*owner)) return;
+  if (of_owner.end_told == never || !known_line(process)) return;
   const Duration age = std::chrono::duration_cast<Duration>(*owner->died - owner->born);
   const bool zero = of_owner.exit_told && of_owner.exit_told->kind == ExitKind::exited && of_owner.exit_told->code == 0;
   // The core knows births by its looks, to ten milliseconds.
@@ -90,6 +94,14 @@ void Laws::check_orphan(const World& world, const SimProcess& process, const See
     return breaks("law 1, an orphan's time", who + " is asked to end before its time is over");
   if (!seen.port_known && now_.steady < of_owner.end_told + 15s)
     breaks("law 1, an orphan's time", who + " is asked to end early though it could not be seen whether it is used");
+}
+
+/// Known, and status shows as engines what are engines.
+bool Laws::shown_line(const World& world, const SimProcess& process) const {
+  const auto shown = world.processes.find(process.id);
+  if (shown == world.processes.end() || shown->second.engine.has_value() != is_engine(world, process)) return false;
+  const SimProcess* forker = kernel_.find(process.forker);
+  return known_line(process) && (forker == nullptr || shown_line(world, *forker));
 }
 
 /// Law 4: the main process first, then generation by generation; an engine when no app process lives that could use it.
@@ -106,13 +118,13 @@ void Laws::check_order(const World& world, const SimProcess& process) {
   if (!settled(1s)) return;
   const bool engine = is_engine(world, process) || below_engine(world, process);
   const SimProcess* forker = kernel_.find(process.forker);
-  if (!engine && forker != nullptr && forker->alive() && placed(*forker) && seen_[process.id].by_its_forker &&
+  if (!engine && forker != nullptr && forker->alive() && placed(*forker) && shown_line(world, process) &&
       !is_engine(world, *forker))
     return breaks("law 4, generations", who + " is asked to end while its parent lives");
-  if (!engine || !seen_[process.id].by_its_forker || seen_[process.id].argv != process.command.argv) return;
+  if (!engine || !shown_line(world, process) || seen_[process.id].argv != process.command.argv) return;
   for (const SimProcess* one : kernel_.living()) {
     const bool app = one->service == process.service && placed(*one) && one->rule.empty() &&
-                     !below_engine(world, *one) && one->command.argv.back() == "worker" && seen_[one->id].by_its_forker;
+                     !below_engine(world, *one) && one->command.argv.back() == "worker" && shown_line(world, *one);
     if (app)
       return breaks("law 4, engines last",
                     "engine " + pid(process.id) + " is asked to end while worker " + pid(one->id) + " lives");

@@ -162,7 +162,8 @@ void Life::tell_end(ProcessId id) {
   if (!ours && process->reaped) queue_.emplace_back(ProcessReaped{id, std::nullopt});
   if (late && mix(seed_, id.start_time, 18) % 3 != 0) {
     const Exit read = process->exit;
-    later(Duration{static_cast<Duration::rep>(mix(seed_, id.start_time, 19) % 1'500)}, [this, id, read] {
+    const std::uint64_t within = mix(seed_, id.start_time, 20) % 2 == 0 ? 1'500 : 12;
+    later(Duration{static_cast<Duration::rep>(mix(seed_, id.start_time, 19) % within)}, [this, id, read] {
       happens(ExitRead{id, read});
     });
   }
@@ -197,7 +198,13 @@ void Life::reaped(SimProcess& process) {
   if (process.own_child || !process.told || std::find(ends_.begin(), ends_.end(), id) != ends_.end()) return;
   const std::optional<Exit> exit =
       kernel_.exit_readable && mix(seed_, id.start_time, 29) % 2 == 0 ? std::optional{process.exit} : std::nullopt;
-  queue_.emplace_back(ProcessReaped{id, exit});
+  if (mix(seed_, id.start_time, 31) % 2 == 0) {
+    later(Duration{static_cast<Duration::rep>(mix(seed_, id.start_time, 37) % 60)}, [this, id, exit] {
+      happens(ProcessReaped{id, exit});
+    });
+  } else {
+    queue_.emplace_back(ProcessReaped{id, exit});
+  }
 }
 
 }  // namespace plimsoll::sim

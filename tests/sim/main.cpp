@@ -27,6 +27,7 @@ struct Options {
   std::uint64_t steps = 200'000;
   std::size_t decisions = 250;
   bool pairs = false;   ///< a pair that was never seen is a failure
+  bool terse = false;   ///< a failure is one line
   bool survey = false;  ///< goes on after a failure; at the end each law with its count and a seed
   bool whole = false;   ///< the whole history of a failure, unshrunk
 };
@@ -37,6 +38,8 @@ bool read_options(int argc, char** argv, Options& options) {
     const std::string word = argv[i];
     if (word == "--pairs") {
       options.pairs = true;
+    } else if (word == "--terse") {
+      options.terse = true;
     } else if (word == "--survey") {
       options.survey = true;
     } else if (word == "--whole") {
@@ -60,6 +63,7 @@ void tell_failure(const Options& options, std::uint64_t seed, const std::string&
               static_cast<unsigned long long>(seed), broken.c_str());
   std::printf("./dev sim --seed %llu --steps 1 plays it again\n", static_cast<unsigned long long>(seed));
   std::fflush(stdout);
+  if (options.terse) return;
   std::vector<Decision> decisions = draw_decisions(seed, options.decisions);
   const std::size_t all = decisions.size();
   if (!options.whole) decisions = shrink(seed, std::move(decisions), broken);
@@ -120,7 +124,7 @@ int main(int argc, char** argv) {
   if (!plimsoll::sim::read_options(argc, argv, options)) {
     std::fprintf(stderr,
                  "usage: plimsoll_sim [--seed S] [--steps N, 0: until a signal] [--decisions N] [--pairs] [--whole] "
-                 "[--survey]\n");
+                 "[--survey] [--terse]\n");
     return 2;
   }
   std::signal(SIGINT, [](int) { plimsoll::sim::told_to_end = 1; });

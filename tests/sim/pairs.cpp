@@ -22,7 +22,7 @@ constexpr std::size_t index_of() {
   return Event{Kind{}}.index();
 }
 
-/// A pair that cannot happen, and why. `any_state`, `any_event`: the whole row or column.
+/// A pair that cannot happen, and why. `any`: the whole row or column.
 struct Cannot {
   std::string_view state;
   std::string_view event;
@@ -35,7 +35,8 @@ constexpr std::string_view any = "*";
 template <std::size_t N>
 const Cannot* cannot(const std::array<Cannot, N>& table, std::string_view state, std::string_view event) {
   const auto found = std::find_if(table.begin(), table.end(), [&](const Cannot& one) {
-    return (one.state == any || one.state == state) && (one.event == any || one.event == event);
+    const bool all_but = one.state.starts_with('!') && one.state.substr(1) != state;
+    return (one.state == any || one.state == state || all_but) && (one.event == any || one.event == event);
   });
   return found == table.end() ? nullptr : &*found;
 }
