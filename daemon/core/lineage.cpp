@@ -132,9 +132,8 @@ bool is_nameless(const Process& process) {
 /// Rule 1, by the walk: its parent is the one it has now, unless that one adopts.
 void place_by_parent(Turn& turn, Process& newcomer, const Sighting& sighting) {
   const Process* parent = sighting.ourselves ? nullptr : find_process(turn.world, sighting.parent);
-  if (parent == nullptr || adopted_by_member(turn.world, *parent, newcomer)) {
+  if (parent == nullptr || adopted_by_member(turn.world, *parent, newcomer))
     return place_adopted(turn, newcomer, sighting, parent);
-  }
   newcomer.parent = parent->id;
   newcomer.service = parent->service;
   newcomer.run = parent->run;
@@ -271,9 +270,16 @@ std::vector<ProcessId> engines_in(const World& world, const SlotKey& key) {
 
 void take_in(Turn& turn, const Looked& looked) {
   for (const Sighting& sighting : looked.changed) change_process(turn, sighting);
-  for (const Sighting& sighting : looked.fresh) {
-    if (find_process(turn.world, sighting.id) == nullptr) add_process(turn, sighting);
-  }
+  // Who stands below a recorded parent first: what was adopted is placed by the sessions of those, too.
+  const auto add = [&turn](const Sighting& sighting, bool adopted_too) {
+    const bool forker_told = sighting.forker.has_value();
+    const ProcessId below = forker_told ? *sighting.forker : sighting.parent;
+    const bool below_recorded = (forker_told || !sighting.ourselves) && find_process(turn.world, below) != nullptr;
+    if ((below_recorded || adopted_too) && find_process(turn.world, sighting.id) == nullptr)
+      add_process(turn, sighting);
+  };
+  for (const Sighting& sighting : looked.fresh) add(sighting, false);
+  for (const Sighting& sighting : looked.fresh) add(sighting, true);
   if (!looked.everybody) return;
   turn.world.look_before = turn.world.last_look;
   turn.world.last_look = looked.began.value_or(turn.now.steady);

@@ -285,6 +285,25 @@ HISTORY(Adopted, BelowAMemberThatAdoptsIsNotTakenForItsChild) {
   EXPECT_FALSE(h.alive(engine));
 }
 
+HISTORY(Adopted, IsPlacedByASessionWhoseFirstMemberIsSeenInTheSameLook) {
+  h.kernel.run_tag = false;
+  h.begin(app());
+  h.at(10s);
+  const ProcessId first = h.forks(h.main(), {"/usr/bin/helper"});
+  h.kernel.find(first)->session = first.pid;
+  const ProcessId middle = h.forks(first, {"/usr/bin/helper"});
+  const ProcessId hopper = h.forks(middle, {"/usr/bin/helper"});
+  Looked looked;
+  h.dies(middle, exited(0));
+  looked = h.kernel.look(h.now().steady);
+  std::stable_sort(looked.fresh.begin(), looked.fresh.end(),
+                   [](const Sighting& a, const Sighting& b) { return a.ourselves && !b.ourselves; });
+  ASSERT_EQ(looked.fresh.front().id, hopper);
+  h.happens(looked);
+  EXPECT_EQ(find_process(h.world, hopper)->service, "app");
+  EXPECT_EQ(h.count(EventKind::census, hopper), 0u);
+}
+
 HISTORY(Adopted, BelowAMemberThatAdoptsIsThatMembersServicesWhereNothingElsePoints) {
   h.kernel.run_tag = false;
   h.begin(app());
