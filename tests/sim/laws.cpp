@@ -148,7 +148,14 @@ void Laws::take_end(const World& world, const ProcessEnded& ended) {
   }
   const bool success = ended.exit && ended.exit->kind == ExitKind::exited && ended.exit->code == 0;
   run.again = service.restart == RestartPolicy::always || (service.restart == RestartPolicy::on_failure && !success);
-  if (run.by_rung) run.again = true;
+  // Law 5: whose end a rung of ours waits for is followed by a new run, whatever the policy says.
+  if (!run.by_rung) return;
+  const bool waits = std::any_of(open_.begin(), open_.end(), [&](const auto& item) {
+    const Intervention* one = entry_of(world, item.first);
+    return one != nullptr && one->service == process->service && !one->rungs.empty() && !one->rungs.back().outcome &&
+           (one->rungs.back().rung == "restart" || one->rule.empty());
+  });
+  if (waits) run.again = true;
 }
 
 void Laws::take_command(const World& world, const CommandGiven& command) {
@@ -316,7 +323,8 @@ void Laws::take_state(const World& world, const std::string& name, const Service
     case ServiceState::starting:
     case ServiceState::backoff:
       if (before == ServiceState::stopping || before == ServiceState::stuck) check_after_end(world, name, run);
-      if (life.state == ServiceState::backoff) enter_backoff(world, name, run);
+      if (life.state == ServiceState::backoff)
+        enter_backoff(world, name, run, before == ServiceState::stopping || before == ServiceState::stuck);
       break;
     case ServiceState::stuck: {
       const auto& living = kernel_.living();

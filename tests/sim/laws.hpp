@@ -160,7 +160,7 @@ class Laws {
   void check_orphans(const core::World& world);
   void check_engines(const core::World& world);
   void check_nobodys(const core::World& world, const core::Entry& entry);
-  void enter_backoff(const core::World& world, const std::string& name, Run& run);
+  void enter_backoff(const core::World& world, const std::string& name, Run& run, bool ended);
 
   // laws_ladders.cpp
   void check_ledger(const core::World& world);

@@ -27,7 +27,10 @@ void Laws::check_spawn(const World& world, const Spawn& spawn) {
   const Service& service = *plan_of(world, spawn.service);
   for (const std::string& name : service.required) {
     const auto found = world.services.find(name);
-    if (found != world.services.end() && found->second.state != ServiceState::ready)
+    // What ends in this very step was ready when the run was spawned.
+    const bool was_ready = found != world.services.end() && found->second.state == ServiceState::stopping &&
+                           found->second.since == now_.steady;
+    if (found != world.services.end() && found->second.state != ServiceState::ready && !was_ready)
       breaks("law 4, requires", who + " is spawned and " + name + ", which it requires, is not ready");
   }
   check_backoff(world, spawn);
@@ -36,7 +39,7 @@ void Laws::check_spawn(const World& world, const Spawn& spawn) {
 }
 
 /// The policy's series, counted by ourselves: `first` times `factor` for each failure since it was forgiven.
-void Laws::enter_backoff(const World& world, const std::string& name, Run& run) {
+void Laws::enter_backoff(const World& world, const std::string& name, Run& run, bool ended) {
   const Service& service = *plan_of(world, name);
   const Backoff& backoff = service.backoff;
   const double wait = static_cast<double>(backoff.first.count()) * std::pow(backoff.factor, std::min(run.failures, 60));
@@ -44,7 +47,8 @@ void Laws::enter_backoff(const World& world, const std::string& name, Run& run) 
   ++run.failures;
   run.backoff_until = now_.steady + delay;
   run.backoff_known = now_.steady > run.told_off && run.series_known;
-  run.backoffs.push_back(now_.steady);
+  // A run that was ended counts from then on.
+  run.backoffs.push_back(ended ? run.stop_began : now_.steady);
   if (!service.give_up) return;
   while (!run.backoffs.empty() && run.backoffs.front() < now_.steady - service.give_up->within)
     run.backoffs.pop_front();
@@ -93,7 +97,9 @@ void Laws::check_stop_begins(const World& world, const std::string& name, const 
   const bool by_rung = std::any_of(said_.begin(), said_.end(), [&](const Entry& entry) {
     return entry.kind == EventKind::rung && entry.service == name;
   });
-  if (by_itself || by_rung || life.wanted || (world.stopping && now_.steady >= stop_deadline_)) return;
+  if (by_itself || by_rung || (command_ != nullptr && command_->act == CommandAct::restart) || life.wanted ||
+      (world.stopping && now_.steady >= stop_deadline_))
+    return;
   for (const auto& [other, of] : world.services) {
     const bool requires_it =
         std::find(of.plan->required.begin(), of.plan->required.end(), name) != of.plan->required.end();

@@ -154,7 +154,7 @@ void Life::tell_end(ProcessId id) {
   const bool ours = process->parent == nobody;
   const bool readable = ours || kernel_.exit_readable;
   // Read late, or only after it was reaped, or never.
-  const bool late = readable && !ours && mix(seed_, id.start_time, 17) % 4 == 0;
+  const bool late = readable && !ours && mix(seed_, id.start_time, 17) % 2 == 0;
   std::optional<Exit> exit = readable && !late ? std::optional{process->exit} : std::nullopt;
   if (exit) exit->at = now().wall;
   queue_.emplace_back(ProcessEnded{id, exit, ours});
@@ -162,7 +162,7 @@ void Life::tell_end(ProcessId id) {
   if (!ours && process->reaped) queue_.emplace_back(ProcessReaped{id, std::nullopt});
   if (late && mix(seed_, id.start_time, 18) % 3 != 0) {
     const Exit read = process->exit;
-    const std::uint64_t within = mix(seed_, id.start_time, 20) % 2 == 0 ? 1'500 : 12;
+    const std::uint64_t within = mix(seed_, id.start_time, 20) % 3 == 0 ? 1'500 : 12;
     later(Duration{static_cast<Duration::rep>(mix(seed_, id.start_time, 19) % within)}, [this, id, read] {
       happens(ExitRead{id, read});
     });
