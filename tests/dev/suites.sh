@@ -20,7 +20,7 @@ suite_unit() { # [PRESET [SUITE]]
 # The core against the simulated kernel: fixed seeds, by which every pair of (state, event) has to be seen, and one that
 # nobody has chosen. What it says is printed; a failure brings its seed and the smallest history that was found.
 suite_sim() {
-  build release plimsoll_sim && run_sim sim build/bin/plimsoll_sim --seed 1 --steps 2000000 --pairs && \
+  build release plimsoll_sim && run_sim sim build/bin/plimsoll_sim --seed 1 --steps 3000000 --pairs && \
     run_sim sim build/bin/plimsoll_sim --seed 20260101 --steps 200000 && \
     run_sim sim build/bin/plimsoll_sim --steps 200000
 }

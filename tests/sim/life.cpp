@@ -199,7 +199,8 @@ void Life::reaped(SimProcess& process) {
   const std::optional<Exit> exit =
       kernel_.exit_readable && mix(seed_, id.start_time, 29) % 2 == 0 ? std::optional{process.exit} : std::nullopt;
   if (mix(seed_, id.start_time, 31) % 2 == 0) {
-    later(Duration{static_cast<Duration::rep>(mix(seed_, id.start_time, 37) % 60)}, [this, id, exit] {
+    const std::uint64_t within = mix(seed_, id.start_time, 35) % 4 == 0 ? 2'500 : 60;
+    later(Duration{static_cast<Duration::rep>(mix(seed_, id.start_time, 37) % within)}, [this, id, exit] {
       happens(ProcessReaped{id, exit});
     });
   } else {
