@@ -114,6 +114,28 @@ HISTORY(Launcher, WhoseEndNobodyCouldReadIsNoneInTheSameSession) {
   EXPECT_FALSE(h.alive(engine));
 }
 
+HISTORY(Launcher, WhoseExitIsReadWhileTheLastEvidenceIsLookedAtTakesTheVerdictBack) {
+  h.kernel.exit_info = false;
+  Service service = app();
+  service.engines[0].orphan.after = 5s;
+  h.begin(service);
+  const ProcessId worker = h.starts_worker(h.main());
+  const ProcessId launcher = h.starts(worker, {"/usr/bin/python3", "daemonise.py"});
+  const ProcessId engine = h.starts_engine(launcher);
+  h.after(300ms);
+  h.dies(launcher, exited(0));
+  h.at(5s);
+  World world = h.world;
+  Now now = h.now();
+  now.steady += 3s;
+  step(world, DeadlineReached{}, now);
+  step(world, ExitRead{launcher, exited(0)}, now);
+  const Effects effects = step(world, EvidenceLookedAt{engine, std::nullopt, true, "descriptors"}, now);
+  EXPECT_FALSE(std::any_of(effects.begin(), effects.end(),
+                           [](const Effect& effect) { return std::holds_alternative<SendSignal>(effect); }));
+  EXPECT_EQ(find_process(world, engine)->engine->state, EngineState::live);
+}
+
 HISTORY(Launcher, WhoseExitIsReadOnlyLaterTakesTheVerdictBack) {
   h.kernel.exit_info = false;
   Service service = app();
