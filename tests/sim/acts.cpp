@@ -267,6 +267,8 @@ void Life::tell_stale(const Decision& d) {
                                       MemorySampled{{Sample{other, Bytes{4'000u << 20}, std::nullopt, true, Bytes{}}}}};
     event = events[d.c % events.size()];
   }
+  if (d.c % 5 == 0) event = ProbeAnswered{1'000'000 + d.b, d.c % 2 == 0, "late"};
+  if (d.c % 5 == 1) event = ReadySaid{some_service(d.b), 1'000'000, "of a run that never was"};
   laws_.expect_nothing("an event that nobody waits for");
   happens(std::move(event));
 }
@@ -288,6 +290,7 @@ bool Life::decide_edge(const Decision& d) {
     case Act::forwards: happens(SignalToForward{d.a % 2 == 0 ? SIGHUP : SIGUSR1}); return true;
     case Act::spawns_fail: moods_.spawn_fails = d.a % 3 == 0 ? 8 : d.a % 3 == 1 ? 3 : 0; return true;
     case Act::hooks_are: moods_.hooks = d.a % 8; return true;
+    case Act::probes_are: moods_.probes = d.a % 3 == 0 ? 7 : d.a % 2; return true;
     case Act::census_hides: moods_.hidden = d.a % 2 == 0 ? 0 : d.b % 7; return true;
     case Act::readings_are_lost: moods_.readings_lost = d.a % 6; return true;
     case Act::evidence_is_lost:

@@ -35,7 +35,8 @@ enum class Act : std::uint8_t {
   reloads,
   forwards,
   spawns_fail,
-  hooks_are,  ///< how hooks are answered from now on
+  hooks_are,   ///< how hooks are answered from now on
+  probes_are,  ///< how often they fail from now on
   census_hides,
   readings_are_lost,
   evidence_is_lost,

@@ -21,7 +21,13 @@ void Life::perform(const Spawn& spawn) {
   give_nature(made, mix(seed_, spawn.run, made.id.start_time));
   const ProcessId id = made.id;
   queue_.emplace_back(SpawnSucceeded{spawn.service, spawn.run, id});
+  const std::uint64_t bits = mix(seed_, id.start_time, 33);
   later(Duration{static_cast<Duration::rep>(5 + mix(seed_, id.start_time, 31) % 300)}, [this, id] { boot(id); });
+  // Said whether anybody waits for it or not; at times too late, or never.
+  if (bits % 6 != 0)
+    later(Duration{static_cast<Duration::rep>(bits / 8 % (bits % 6 == 1 ? 6'000 : 800))}, [this, spawn] {
+      happens(ReadySaid{spawn.service, spawn.run, "descriptor 3"});
+    });
 }
 
 void Life::perform(const SendSignal& send) {
@@ -54,6 +60,19 @@ void Life::perform(const CallHook& call) {
 
 void Life::perform(const CancelHook& cancel) {
   std::erase(hooks_open_, cancel.id);
+}
+
+/// What is stopped, or gone, answers nobody. Now and then an answer is lost, and the core has to keep the time.
+void Life::perform(const AskProbe& ask) {
+  probes_known_.push_back(ask.id);
+  const std::uint64_t bits = mix(seed_, ask.id, 53);
+  const SimProcess* target = kernel_.find(ask.target);
+  const bool well = target != nullptr && target->alive() && !target->halted && bits % 8 >= moods_.probes;
+  if (bits / 8 % 32 == 0) return;
+  const ProbeId id = ask.id;
+  later(well ? Duration{static_cast<Duration::rep>(bits / 256 % 100)} : ask.timeout, [this, id, well] {
+    happens(ProbeAnswered{id, well, well ? "accepted" : "refused"});
+  });
 }
 
 void Life::perform(const LookAtEvidence& look) {

@@ -139,10 +139,12 @@ void Laws::take_end(const World& world, const ProcessEnded& ended) {
   seen.exit_told = ended.exit;
   if (ended.reaped) seen.reap_told = now_.steady;
   const auto found = runs_.find(process->service);
-  if (found == runs_.end() || found->second.main != ended.id || !up(process->service)) return;
+  if (found == runs_.end() || found->second.main != ended.id ||
+      (!up(process->service) && found->second.state != ServiceState::starting))
+    return;
   Run& run = found->second;
   const Service& service = *plan_of(world, process->service);
-  if (now_.steady - run.up_at >= service.backoff.forgive) {
+  if (now_.steady - run.spawned_at >= service.backoff.forgive) {
     run.failures = 0;
     run.series_known = true;
   }
@@ -234,6 +236,7 @@ void Laws::take_event(const World& world, const Event& event) {
     Run& run = runs_[spawned->service];
     run.spawning = false;
     run.main = spawned->main;
+    run.up_at = run.spawned_at = now_.steady;
     run.by_rung = false;
     run.again.reset();
     seen_[spawned->main].told = now_.steady;
@@ -247,6 +250,8 @@ void Laws::take_event(const World& world, const Event& event) {
   if (std::holds_alternative<StopRequested>(event)) stop_asked_ = true;
   if (std::holds_alternative<PlanReplaced>(event)) {
     reloaded_ = now_.steady;
+    // A rule that came and went takes the verdicts with it.
+    for (auto& [id, seen] : seen_) seen.verdict = seen.verdict || seen.end_told != never;
     for (auto& [name, run] : runs_) told_otherwise(name, run, false);
   }
 }
@@ -302,6 +307,14 @@ bool Laws::budget_spent_for(const std::string& service) const {
   });
 }
 
+/// So lately that its end may not have been told.
+bool Laws::just_died(const std::string& service) const {
+  const auto& all = kernel_.all();
+  return std::any_of(all.begin(), all.end(), [&](const auto& item) {
+    return item.second.service == service && item.second.died && now_.steady - *item.second.died < 50ms;
+  });
+}
+
 void Laws::take_state(const World& world, const std::string& name, const ServiceLife& life) {
   Run& run = runs_[name];
   if (life.state == run.state && life.since == run.since) return;
@@ -314,8 +327,9 @@ void Laws::take_state(const World& world, const std::string& name, const Service
       run.stop_began = now_.steady;
       run.grace = life.plan->stop.grace;
       run.main_asked = false;
+      if (before == ServiceState::starting) run.series_known = false;
       // That one goes by the policy's backoff, which the run before may have earned anew.
-      if (budget_spent_for(name) && now_.steady - run.up_at >= life.plan->backoff.forgive) run.failures = 0;
+      if (budget_spent_for(name) && now_.steady - run.spawned_at >= life.plan->backoff.forgive) run.failures = 0;
       check_stop_begins(world, name, life);
       break;
     case ServiceState::stopped:
@@ -329,7 +343,8 @@ void Laws::take_state(const World& world, const std::string& name, const Service
     case ServiceState::stuck: {
       const auto& living = kernel_.living();
       const bool any = std::any_of(living.begin(), living.end(),
-                                   [&](const SimProcess* one) { return one->service == name && !exempt(*one); });
+                                   [&](const SimProcess* one) { return one->service == name && !exempt(*one); }) ||
+                       just_died(name);
       // After a long pause the deaths in it may be read later than the timer.
       if (!any && now_.steady > woke_ + 5ms)
         breaks("law 4, stuck means something lives", name + " is stuck, and nothing of it lives");

@@ -73,7 +73,8 @@ class Laws {
     RunNumber number = 0;
     bool spawning = false;
     ProcessId main;
-    Steady up_at{};
+    Steady up_at{};  ///< spawned, then ready
+    Steady spawned_at{};
     Steady stop_began{};
     Duration grace{};
     bool main_asked = false;
@@ -118,6 +119,7 @@ class Laws {
   void take_record(const core::World& world, const core::Entry& entry);
   void take_states(const core::World& world);
   [[nodiscard]] bool budget_spent_for(const std::string& service) const;
+  [[nodiscard]] bool just_died(const std::string& service) const;
   void take_state(const core::World& world, const std::string& name, const core::ServiceLife& life);
   [[nodiscard]] bool exempt(const SimProcess& process) const;
   [[nodiscard]] bool placed(const SimProcess& process) const;

@@ -75,6 +75,10 @@ void Laws::check_quit(const World& world, const Quit& quit) {
 void Laws::check_nothing(const Effects& effects) {
   const std::string why = std::exchange(nothing_expected_, {});
   if (why.empty()) return;
+  // A cycle that waits for the budget or for a window looks again within a second: the one timer that is not exact.
+  const bool cycle =
+      std::any_of(said_.begin(), said_.end(), [](const Entry& entry) { return entry.kind == EventKind::cycle; });
+  if (cycle) return;
   // Readings of memory go on at their own pace; to look is no act.
   for (const Effect& effect : effects) {
     if (const auto* record = std::get_if<Record>(&effect))

@@ -13,10 +13,10 @@ using namespace core;
 namespace {
 
 bool gentle(Cause cause) {
-  return cause == Cause::soft || cause == Cause::lost || cause == Cause::cycle;
+  return cause == Cause::soft || cause == Cause::lost || cause == Cause::hung || cause == Cause::cycle;
 }
 bool of_ladder(Cause cause) {
-  return cause == Cause::soft || cause == Cause::lost || cause == Cause::hard;
+  return cause == Cause::soft || cause == Cause::lost || cause == Cause::hung || cause == Cause::hard;
 }
 bool acts(const std::string& rung) {
   return rung != "log" && !rung.starts_with("wait");

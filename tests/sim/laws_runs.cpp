@@ -30,7 +30,8 @@ void Laws::check_spawn(const World& world, const Spawn& spawn) {
     // What ends in this very step was ready when the run was spawned.
     const bool was_ready = found != world.services.end() && found->second.state == ServiceState::stopping &&
                            found->second.since == now_.steady;
-    if (found != world.services.end() && found->second.state != ServiceState::ready && !was_ready)
+    if (found != world.services.end() && found->second.state != ServiceState::ready &&
+        found->second.state != ServiceState::late && !was_ready)
       breaks("law 4, requires", who + " is spawned and " + name + ", which it requires, is not ready");
   }
   check_backoff(world, spawn);
@@ -80,6 +81,14 @@ void Laws::check_rest(const World& world) {
     if (run.state == ServiceState::backoff && run.backoff_known && settled(20s) &&
         now_.steady > std::max(run.backoff_until, woke_))
       breaks("law 8, backoff ends", name + " is in backoff longer than its policy says");
+    const SimProcess* main = kernel_.find(run.main);
+    if (run.state == ServiceState::starting && main != nullptr && seen_[main->id].end_told == never) {
+      // Not ready yet: it becomes so, or late, or is ended for it.
+      const Duration at_most = service.ready ? service.ready->timeout : 0s;
+      if (settled(20s) && world.services.at(name).wanted && now_.steady - std::max(run.up_at, woke_) > at_most + 1s)
+        breaks("law 8, readiness ends", name + " is neither ready nor late");
+      continue;
+    }
     if (run.state != ServiceState::starting || run.spawning || now_.steady - std::max(run.since, woke_) < 2s) continue;
     const bool ready = std::all_of(service.required.begin(), service.required.end(), [&](const std::string& required) {
       const auto found = world.services.find(required);
@@ -97,8 +106,8 @@ void Laws::check_stop_begins(const World& world, const std::string& name, const 
   const bool by_rung = std::any_of(said_.begin(), said_.end(), [&](const Entry& entry) {
     return entry.kind == EventKind::rung && entry.service == name;
   });
-  if (by_itself || by_rung || (command_ != nullptr && command_->act == CommandAct::restart) || life.wanted ||
-      (world.stopping && now_.steady >= stop_deadline_))
+  if (by_itself || by_rung || budget_spent_for(name) || (command_ != nullptr && command_->act == CommandAct::restart) ||
+      life.wanted || (world.stopping && now_.steady >= stop_deadline_))
     return;
   for (const auto& [other, of] : world.services) {
     const bool requires_it =
@@ -141,7 +150,7 @@ void Laws::check_stops(const World& world) {
 
 /// What follows the end of a run that nobody asked for: the restart policy's word, whatever ended it.
 void Laws::check_after_end(const World& world, const std::string& name, const Run& run) {
-  if (!run.again || run.told_off >= run.up_at || world.stopping) return;
+  if (!run.again || run.told_off >= run.up_at || world.stopping || !world.services.at(name).wanted) return;
   const Service& service = *plan_of(world, name);
   const bool starts = run.state == ServiceState::backoff || run.state == ServiceState::starting;
   if (*run.again && !starts && !service.give_up)

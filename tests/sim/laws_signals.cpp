@@ -193,7 +193,11 @@ void Laws::check_kill(const World& world, const SimProcess& process, Seen& seen)
   if (!settled(20s)) return;
   const bool grace_over = seen.asked && now_.steady >= *seen.asked + seen.grace;
   if (grace_over || is_last_resort(world, process, seen)) return;
-  const bool hard = hard_reached(world, process);
+  // Law of the hung: nothing else reaches what is stopped, and what answers nobody may be ended so by its own ladder.
+  const bool hung = std::any_of(world.ledger.rbegin(), world.ledger.rend(), [&](const Intervention& one) {
+    return one.cause == Cause::hung && one.pid == process.id.pid && one.ended == never;
+  });
+  const bool hard = hard_reached(world, process) || hung;
   if (!hard)
     return breaks("law 6, a grace before SIGKILL",
                   "process " + pid(process.id) + " of " + process.service + " gets SIGKILL before any grace is over");

@@ -52,6 +52,8 @@ class Life {
   void perform(const core::ReadMemory& read);
   void perform(const core::CallHook& call);
   void perform(const core::CancelHook& cancel);
+  void perform(const core::AskProbe& ask);
+  void perform(const core::CancelProbe&) {}
   void perform(const core::LookAtEvidence& look);
   void perform(const core::LookForLeftovers& look);
   void perform(const core::SignalLeftover& send);
@@ -114,6 +116,7 @@ class Life {
 
   struct Moods {
     unsigned hooks = 0;
+    unsigned probes = 1;         ///< of eight that fail, or get no answer
     unsigned spawn_fails = 0;    ///< of eight
     unsigned hidden = 0;         ///< of eight
     unsigned readings_lost = 0;  ///< the next so many
@@ -123,7 +126,8 @@ class Life {
     bool exact_readable = true;
   } moods_;
   std::map<ProcessId, ProcessId> connections_;  ///< engine → who holds a connection to it
-  std::vector<core::HookId> hooks_known_;       ///< all that were ever called
+  std::vector<core::ProbeId> probes_known_;
+  std::vector<core::HookId> hooks_known_;  ///< all that were ever called
   std::vector<core::HookId> hooks_open_;
   std::vector<core::Event> stale_;  ///< told once already
   core::CommandId last_command_ = 0;

@@ -83,6 +83,8 @@ EngineRule random_rule(const std::string& name, Random& random) {
   std::erase_if(rule.on_lost, [](const Rung& one) { return one.kind == RungKind::end; });
   if (rule.on_lost.empty()) rule.on_lost.push_back(rung(RungKind::restart));
   if (random.one_in(3)) rule.orphan.after = random.of(std::array<Duration, 3>{0s, 1s, 5s});
+  rule.on_hung = {rung(random.one_in(2) ? RungKind::kill : RungKind::worker), rung(RungKind::restart)};
+  if (random.one_in(3)) rule.live = Liveness{TcpProbe{"", "4466"}, 1s, 400ms, 2, random.one_in(2) ? 1 : 2};
   rule.orphan.grace = random.of(std::array<Duration, 2>{500ms, 2s});
   return rule;
 }
@@ -122,6 +124,16 @@ Service random_service(const std::string& name, Random& random) {
   service.heal = random.one_in(2) ? 3s : 10s;
   service.leftovers = random.one_in(2) ? LeftoverPolicy::hold : LeftoverPolicy::end;
   service.hooks["reconnect"] = hook("reconnect", random.one_in(4) ? HookTarget::service : HookTarget::owner, 4s);
+  service.on_hung = {rung(RungKind::restart)};
+  if (random.one_in(4)) service.live = Liveness{TcpProbe{"localhost", "8000"}, 2s, 400ms, 2, 1};
+  if (random.one_in(3)) {
+    Readiness ready;
+    ready.how = random.one_in(2) ? Probe{FdProbe{3}} : Probe{TcpProbe{"localhost", "8000"}};
+    ready.interval = 200ms;
+    ready.timeout = 3s;
+    ready.restart_on_timeout = random.one_in(3);
+    service.ready = ready;
+  }
   service.hooks["drain"] = hook("drain", HookTarget::service, 2s);
   return service;
 }
