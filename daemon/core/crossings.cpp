@@ -112,7 +112,15 @@ void hard_crossed_beside(Turn& turn, const Crossing& crossing, const SlotKey& ke
   const bool subject_gone = subject == nullptr || !subject->alive();
   const bool successor =
       subject_gone && ladder.phase == Ladder::Phase::verifying && engine->first_seen >= ladder.rung_began;
-  if (!successor) return end_beside(turn, crossing, key);
+  if (!successor) {
+    // Where its own first rung asks somebody, a gentler ladder makes room: else one engine over its soft line could
+    // keep another over its hard one waiting for ever.
+    const bool makes_room = ladder.cause != Cause::hard && !withheld(turn.world, true) &&
+                            !ends_at_once(*rule_of(turn.world, crossing.service, crossing.rule));
+    if (!makes_room) return end_beside(turn, crossing, key);
+    preempt(turn, place, "another engine of its slot crossed the hard limit");
+    return begin_memory_ladder(turn, crossing, key, Cause::hard);
+  }
   // The next rung acts on what is over the line now, not on the engine that is gone.
   const std::string why = "its successor " + std::to_string(engine->id.pid) + " crossed the hard limit";
   rung_failed(turn, place, Outcome::failed, why);
