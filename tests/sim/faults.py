@@ -35,7 +35,7 @@ this page. "after" is the number of the simulation's steps until a law was broke
 """
 
 
-CPU_SECONDS = 90  # of one run: on a busy machine the wall clock says nothing
+CPU_SECONDS = 40  # of one run: on a busy machine the wall clock says nothing
 
 
 def run(command: list, limited: bool = False) -> tuple[int, str]:

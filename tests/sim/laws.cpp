@@ -91,6 +91,7 @@ void Laws::take_looked(const Looked& looked) {
     for (const Sighting& sighting : *sightings) {
       seen_[sighting.id].argv = sighting.command.argv;
       seen_[sighting.id].session = sighting.session;
+      seen_[sighting.id].state = sighting.state;
     }
   }
   for (const Sighting& sighting : looked.fresh) {
@@ -258,7 +259,7 @@ void Laws::take_event(const World& world, const Event& event) {
 
 void Laws::before(const World& world, const Event& event, Now now) {
   now_ = now;
-  if (now.steady > deadline_ + 2ms) woke_ = now.steady;
+  if (deadline_ != never && now.steady > deadline_ + 2ms) woke_ = now.steady;
   command_ = std::get_if<CommandGiven>(&event);
   said_.clear();
   rounds_.clear();

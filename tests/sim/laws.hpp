@@ -25,6 +25,9 @@
 
 namespace plimsoll::sim {
 
+/// Before anything in a history, and near enough to be reckoned with.
+inline constexpr Steady long_ago{};
+
 class Laws {
  public:
   explicit Laws(const Kernel& kernel) : kernel_(kernel) {}
@@ -44,6 +47,7 @@ class Laws {
   struct Seen {
     std::vector<std::string> argv;  ///< as a census has told it
     int session = 0;
+    char state = 0;
     Steady told = core::never;   ///< first shown by a census, or spawned
     bool by_its_forker = false;  ///< and then its parent was who forked it
     bool nobodys = false;        ///< named as such, or left behind by an operator's word
@@ -64,8 +68,8 @@ class Laws {
     bool used = false;
     bool port_known = true;
     Steady orphan_said = core::never;
-    Steady acted_on = Steady::min();  ///< a rung for it was tried
-    Steady limit_said = Steady::min();
+    Steady acted_on = long_ago;  ///< a rung for it was tried
+    Steady limit_said = long_ago;
   };
   struct Run {
     core::ServiceState state = core::ServiceState::stopped;
@@ -80,15 +84,15 @@ class Laws {
     bool main_asked = false;
     int failures = 0;
     std::deque<Steady> backoffs;
-    Steady backoff_until = Steady::min();
+    Steady backoff_until = long_ago;
     bool backoff_known = false;
-    bool series_known = true;         ///< how many failures the backoff counts
-    bool by_rung = false;             ///< a rung of ours acted on this run's main or app process
-    std::optional<bool> again;        ///< whether the policy starts it again, from the end of its main process on
-    Steady told_off = Steady::min();  ///< an operator's or a reload's last word
+    bool series_known = true;    ///< how many failures the backoff counts
+    bool by_rung = false;        ///< a rung of ours acted on this run's main or app process
+    std::optional<bool> again;   ///< whether the policy starts it again, from the end of its main process on
+    Steady told_off = long_ago;  ///< an operator's or a reload's last word
     int acts_left_over = 0;
     bool out_of_plan = false;
-    Steady leftovers_at = Steady::min();
+    Steady leftovers_at = long_ago;
   };
   struct Asked {
     core::CommandAct act;
@@ -199,9 +203,9 @@ class Laws {
   std::map<std::string, std::deque<Steady>> acts_;
   std::map<std::string, Steady> cool_;  ///< slot or service → when it has cooled down
   std::vector<core::Entry> said_;       ///< in this step
-  Steady reloaded_ = Steady::min();
-  Steady withheld_at_ = Steady::min();
-  Steady hidden_at_ = Steady::min();  ///< the last census that was not complete
+  Steady reloaded_ = long_ago;
+  Steady withheld_at_ = long_ago;
+  Steady hidden_at_ = long_ago;  ///< the last census that was not complete
   bool stop_asked_ = false;
   bool was_stopping_ = false;
   bool forced_ = false;
@@ -210,7 +214,7 @@ class Laws {
   int in_second_ = 0;
   Steady last_step_{};
   Steady deadline_ = core::never;                ///< as it was announced
-  Steady woke_ = Steady::min();                  ///< the daemon stood still until then: nothing could be done in time
+  Steady woke_ = long_ago;                       ///< the daemon stood still until then: nothing could be done in time
   std::set<std::string> rounds_;                 ///< services with a round at work before this step
   const core::CommandGiven* command_ = nullptr;  ///< that this step answers
 };

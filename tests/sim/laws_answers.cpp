@@ -21,6 +21,9 @@ void Laws::check_hook(const World&, const CallHook& call, const Event& event) {
   if (target != nullptr && target->service != call.service)
     breaks("law 1, hooks go to their service",
            "hook " + call.hook.name + " of " + call.service + " goes to another's process");
+  if (!by_operator && seen_[call.target].state == 'T')
+    breaks("law 8, hooks",
+           "hook " + call.hook.name + " is for process " + pid(call.target) + ", which is stopped and cannot answer");
   if (hooks_.contains(call.id)) breaks("law 8, hooks", "hook " + std::to_string(call.id) + " is called twice");
   hooks_[call.id] = {call.service, now_.steady + call.timeout + 2s, !by_operator};
 }

@@ -30,8 +30,7 @@ void Laws::check_spawn(const World& world, const Spawn& spawn) {
     // What ends in this very step was ready when the run was spawned.
     const bool was_ready = found != world.services.end() && found->second.state == ServiceState::stopping &&
                            found->second.since == now_.steady;
-    if (found != world.services.end() && found->second.state != ServiceState::ready &&
-        found->second.state != ServiceState::late && !was_ready)
+    if (found != world.services.end() && found->second.state != ServiceState::ready && !was_ready)
       breaks("law 4, requires", who + " is spawned and " + name + ", which it requires, is not ready");
   }
   check_backoff(world, spawn);
@@ -82,7 +81,7 @@ void Laws::check_rest(const World& world) {
         now_.steady > std::max(run.backoff_until, woke_))
       breaks("law 8, backoff ends", name + " is in backoff longer than its policy says");
     const SimProcess* main = kernel_.find(run.main);
-    if (run.state == ServiceState::starting && main != nullptr && seen_[main->id].end_told == never) {
+    if (run.state == ServiceState::starting && main != nullptr && seen_[main->id].end_told == never && !exempt(*main)) {
       // Not ready yet: it becomes so, or late, or is ended for it.
       const Duration at_most = service.ready ? service.ready->timeout : 0s;
       if (settled(20s) && world.services.at(name).wanted && now_.steady - std::max(run.up_at, woke_) > at_most + 1s)

@@ -162,21 +162,22 @@ void Laws::check_ask(const World& world, const SimProcess& process, Seen& seen, 
   seen.doomed = !in_stop && !orphan && !process.own_child;
 }
 
+/// The line of its rule, or the service's: a process that a rule matches can be the app process.
 bool Laws::hard_reached(const World& world, const SimProcess& process) const {
   const Service* service = plan_of(world, process.service);
   const EngineRule* rule = rule_of(world, process);
   if (service == nullptr) return false;
   const auto seen = seen_.find(process.id);
-  const MemoryPolicy& memory = rule != nullptr ? rule->memory : service->memory;
-  if (!memory.hard) return false;
-  if (memory.of == MemoryScope::process || rule != nullptr)
-    return seen != seen_.end() && seen->second.rss >= *memory.hard;
+  const Bytes rss = seen == seen_.end() ? Bytes{} : seen->second.rss;
+  if (rule != nullptr && rule->memory.hard && rss >= *rule->memory.hard) return true;
+  if (!service->memory.hard) return false;
+  if (service->memory.of == MemoryScope::process) return rss >= *service->memory.hard;
   Bytes sum;
   for (const auto& [id, one] : seen_) {
     const SimProcess* of = kernel_.find(id);
     if (of != nullptr && of->service == process.service && one.end_told == never) sum = sum + one.rss;
   }
-  return sum >= *memory.hard;
+  return sum >= *service->memory.hard;
 }
 
 /// SIGKILL without a grace of its own: the service's stop is over its grace, or everything's.
