@@ -6,28 +6,6 @@
 namespace plimsoll::config {
 namespace {
 
-void read_environment(Reader& parent, Service& into) {
-  std::optional<Reader> table = parent.table("environment");
-  if (!table) return;
-  for (const Member& variable : table->written().members) {
-    const bool nameable =
-        !variable.key.empty() && variable.key.find_first_of(std::string_view{"=\0", 2}) == std::string::npos;
-    table->require(nameable, variable.key, "must have the name of an environment variable");
-    table->require(variable.key != "PLIMSOLL_RUN", variable.key, "must not be set (the daemon marks its runs with it)");
-    std::string text;
-    if (const bool* flag = std::get_if<bool>(&variable.value.is); flag != nullptr && !*flag) {
-      into.environment[variable.key] = std::nullopt;
-    } else if (const Rule broken = understand(variable.value, text)) {
-      const bool quotable = !std::holds_alternative<List>(variable.value.is) &&
-                            !std::holds_alternative<Table>(variable.value.is) &&
-                            !std::holds_alternative<std::string>(variable.value.is);
-      table->refuse(variable.key, *broken + (quotable ? " (quote it), or false to unset it" : ""));
-    } else {
-      into.environment[variable.key] = std::move(text);
-    }
-  }
-}
-
 void read_command(Reader& table, Service& into) {
   if (table.read("command", into.command)) {
     const bool runs = !into.command.empty() && !into.command.front().empty();
@@ -35,10 +13,6 @@ void read_command(Reader& table, Service& into) {
   } else if (!table.has("command")) {
     table.lacks("must have 'command'");
   }
-  if (table.read("working_directory", into.working_directory)) {
-    table.require(into.working_directory.starts_with('/'), "working_directory", "must be an absolute path");
-  }
-  read_environment(table, into);
 }
 
 void read_names(Reader& table, const char* key, const std::vector<std::string>& names, std::vector<std::string>& into) {
@@ -211,6 +185,7 @@ Service read_service(Reader& table, const std::string& name, const std::vector<s
   Service service;
   service.name = name;
   read_command(table, service);
+  read_surroundings(table, service);
   read_order(table, names, service);
   read_policies(table, service);
   read_kind(table, service);
@@ -232,7 +207,7 @@ Service read_service(Reader& table, const std::string& name, const std::vector<s
   read_ladder(table, "on_hard", LadderCause::hard, place, service.on_hard);
   read_ladder(table, "on_hung", LadderCause::hung, place, service.on_hung);
   read_cycles(table, zones, service);
-  table.not_yet({"preset", "user", "group", "environment_file", "workers", "tasks"});
+  table.not_yet({"preset", "workers", "tasks"});
   table.finish();
   return service;
 }

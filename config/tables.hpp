@@ -36,6 +36,8 @@ bool asks_for_engine(const Hook& hook);
 /// `service`: with its engines read already.
 Cycle read_cycle(Reader& table, const Service& service, Zones& zones);
 
+/// The keys that say what a service's processes find around them, `environment` and `working_directory` included.
+void read_surroundings(Reader& table, Service& into);
 /// The key `memory`.
 void read_memory(Reader& parent, MemoryPolicy& into);
 /// The key `stop`. `hooks`: those that `drain` may name; null where nothing can be drained (an engine).

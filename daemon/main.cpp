@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <csignal>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -23,6 +24,9 @@ struct Arguments {
   bool observe = false;
   std::vector<std::string> overrides;
   std::vector<std::string> without;
+  std::vector<std::string> rewrites;
+  std::vector<std::string> exit_ok;
+  bool to_group = false;
   std::vector<std::string> command;
 };
 
@@ -53,9 +57,11 @@ int check(const Arguments& arguments) {
 }
 
 /// `-- CMD`: the plan made of the command; with --set, as if its printed form had been the file.
-plimsoll::config::Loaded entrypoint(const Arguments& arguments) {
+plimsoll::config::Loaded entrypoint(const Arguments& arguments, const plimsoll::run::Forwarding& forwarding) {
   plimsoll::config::Loaded loaded;
   loaded.plan = plimsoll::config::entrypoint_plan(arguments.command, arguments.observe);
+  // SIGTERM begins the stop; what the command gets then is what it is rewritten to.
+  if (const int signal = forwarding.rewritten(SIGTERM); signal != 0) loaded.plan.services.front().stop.signal = signal;
   if (arguments.overrides.empty()) return loaded;
   loaded = plimsoll::config::load_text(plimsoll::config::to_toml(loaded.plan), "command line", arguments.overrides);
   loaded.plan.entrypoint = true;
@@ -69,12 +75,18 @@ int supervise(const Arguments& arguments) {
     std::cerr << "plimsolld: --without knows connector, exit_info, exe, environ, fds and ports, not '" << name << "'\n";
     return bad_usage;
   }
+  auto forwarding = plimsoll::run::read_forwarding(arguments.rewrites, arguments.exit_ok, arguments.to_group);
+  if (const std::string* wrong = std::get_if<std::string>(&forwarding)) {
+    std::cerr << "plimsolld: " << *wrong << '\n';
+    return bad_usage;
+  }
+  options.forwarding = std::get<plimsoll::run::Forwarding>(std::move(forwarding));
   plimsoll::config::Loaded loaded;
   if (arguments.command.empty()) {
     loaded = plimsoll::config::load_file(arguments.config, arguments.overrides);
     options.config = arguments.config;
   } else {
-    loaded = entrypoint(arguments);
+    loaded = entrypoint(arguments, options.forwarding);
   }
   if (!loaded.ok()) return report(loaded);
   if (arguments.observe) loaded.plan.daemon.mode = plimsoll::Mode::observe;
@@ -123,6 +135,13 @@ int main(int argc, char** argv) {
                  "Sources of evidence not to use: connector,exit_info,exe,environ,fds,ports")
       ->delimiter(',')
       ->allow_extra_args(false);
+  app.add_option("--rewrite", arguments.rewrites,
+                 "`-- CMD`: pass on another signal than what comes, such as TERM:INT or 15:2; HUP:0 drops it")
+      ->allow_extra_args(false);
+  app.add_flag("--to-group", arguments.to_group, "`-- CMD`: pass signals on to all of the command's process group");
+  app.add_option("--exit-ok", arguments.exit_ok,
+                 "`-- CMD`: end with 0 where the command ends with that code, such as 143")
+      ->allow_extra_args(false);
   app.set_version_flag("--version", "plimsolld " PLIMSOLL_VERSION);
   try {
     app.parse(argc, argv);
@@ -131,6 +150,11 @@ int main(int argc, char** argv) {
   }
   if (separator && arguments.command.empty()) {
     std::cerr << "plimsolld: there is no command behind '--'\n";
+    return bad_usage;
+  }
+  const bool forwards = !arguments.rewrites.empty() || !arguments.exit_ok.empty() || arguments.to_group;
+  if (forwards && !separator) {
+    std::cerr << "plimsolld: --rewrite, --to-group and --exit-ok are for a command behind '--'\n";
     return bad_usage;
   }
   return arguments.check.empty() ? supervise(arguments) : check(arguments);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "config/plan/cron.hpp"
+#include "config/plan/surroundings.hpp"
 #include "config/plan/units.hpp"
 #include "config/plan/zone.hpp"
 
@@ -264,6 +265,7 @@ struct Service {
   std::vector<std::string> command;
   std::string working_directory;                                  ///< empty: the daemon's
   std::map<std::string, std::optional<std::string>> environment;  ///< nothing: unset it
+  Surroundings surroundings;  ///< user, limits and the like, which are keys of the service's own table
   ServiceKind kind = ServiceKind::service;
   std::vector<std::string> required;   ///< the key `requires` (a word of the language): names of services
   std::vector<std::string> after;      ///< started after these, where both are to be started; stopped before them

@@ -164,7 +164,7 @@ void hard_crossed(Turn& turn, const Crossing& crossing) {
     if (past_slack) end_past_slack(turn, crossing);
     return;
   }
-  if (slot.exhausted && turn.now.steady < slot.cool_until) return;
+  if (slot.exhausted && slot.hard_exhausted && turn.now.steady < slot.cool_until) return;
   if (withheld(turn.world, true) && turn.now.steady < slot.hard_said_until) return;
   begin_memory_ladder(turn, crossing, key, Cause::hard);
 }

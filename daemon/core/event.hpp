@@ -157,13 +157,16 @@ struct PlanReplaced {
   std::string by;
 };
 
-/// SIGTERM or SIGINT to the daemon: stop everything, then end.
+/// SIGTERM or SIGINT to the daemon: stop everything, then end. Asked for again, it hastens.
 struct StopRequested {
   std::string why;
+  int signal = 0;  ///< what a main process gets when it is asked for again; 0: its stop signal
 };
 /// `--` mode: a signal that came to the daemon and is its command's.
 struct SignalToForward {
   int signal = 0;
+  bool to_main = true;
+  std::vector<ProcessId> others;  ///< of its process group
 };
 
 /// The deadline of the world, or any later instant: nothing else happened.

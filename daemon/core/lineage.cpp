@@ -38,10 +38,16 @@ const Process* owner_below(const World& world, const Process& member) {
 /// Starts are read in ticks of 10 ms: a child can seem that much older than its parent.
 constexpr Duration grain{10};
 
+/// Services with `session = "group"` share the daemon's: a process that stands in it can be of any of them.
+bool in_our_session(const World& world, const Process& newcomer) {
+  return newcomer.session != 0 && newcomer.session == world.machine.session;
+}
+
 /// docs/verdicts.md, 3.1: the owner on which all members agree that died since the last look, in whose session it
 /// stands and whose life contains its start. Where they name several and all of those are dead, the verdict is the same
 /// whoever it was: the one that died last stands for them.
 std::optional<ProcessId> agreed_owner(const World& world, const Process& newcomer) {
+  if (in_our_session(world, newcomer)) return std::nullopt;
   const Process* agreed = nullptr;
   bool disagree = false;
   bool all_gone = true;
@@ -62,6 +68,7 @@ std::optional<ProcessId> agreed_owner(const World& world, const Process& newcome
 
 /// A member that held the newcomer's session while both lived: the number was not given out again in between (law 1).
 const Process* member_in_session(const World& world, const Process& newcomer) {
+  if (in_our_session(world, newcomer)) return nullptr;
   for (const auto& [id, member] : world.processes) {
     const bool together = member.alive() || member.death->at >= newcomer.born;
     if (together && member.session == newcomer.session && !member.service.empty()) return &member;

@@ -44,7 +44,7 @@ void match_again(Turn& turn) {
 
 bool needs_restart(const Service& before, const Service& after) {
   return before.command != after.command || before.working_directory != after.working_directory ||
-         before.environment != after.environment;
+         before.environment != after.environment || before.surroundings != after.surroundings;
 }
 
 void take_plan(Turn& turn, const PlanReplaced& replaced) {

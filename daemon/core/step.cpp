@@ -5,6 +5,7 @@
 #include "daemon/core/commands.hpp"
 #include "daemon/core/cycles.hpp"
 #include "daemon/core/engines.hpp"
+#include "daemon/core/forwarding.hpp"
 #include "daemon/core/ladder.hpp"
 #include "daemon/core/launching.hpp"
 #include "daemon/core/lifecycle.hpp"
@@ -108,15 +109,15 @@ void take(Turn& turn, const PlanReplaced& replaced) {
 }
 
 void take(Turn& turn, const StopRequested& request) {
+  if (turn.world.stopping) return hasten_stop(turn, request);
   record(turn, entry(EventKind::daemon, std::string{}, "stopping everything: " + request.why));
+  turn.world.stop_requests = 1;
+  turn.world.stop_requested = turn.now.steady;
   stop_everything(turn);
 }
 
-void take(Turn& turn, const SignalToForward& forward) {
-  for (const auto& [name, life] : turn.world.services) {
-    const Process* main = find_process(turn.world, life.main);
-    if (main != nullptr && main->alive()) turn.emit(SendSignal{life.main, forward.signal});
-  }
+void take(Turn& turn, const SignalToForward& signal) {
+  forward(turn, signal);
 }
 
 void take(Turn&, const DeadlineReached&) {}

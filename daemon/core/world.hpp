@@ -148,6 +148,7 @@ struct Slot {
   Steady cool_until = Steady::min();
   Steady hard_said_until = Steady::min();  ///< withheld: a stay over the hard line is said once, not at each sample
   bool exhausted = false;  ///< the last ladder ran out of rungs: not well until one works or the line is kept again
+  bool hard_exhausted = false;  ///< it was a hard line's: that line rests until `cool_until` too (law 6)
 };
 
 /// Engines replaced one slot after the other: a cycle's turn, or what an operator asked for.
@@ -257,6 +258,7 @@ struct Holding {
 struct Machine {
   std::uint64_t seed = 0;  ///< of this host, for jitter: a fleet does not cycle all at once
   Bytes statm_bound;  ///< how far statm can be below the truth, for a process of a few threads; 0 where it is exact
+  int session = 0;    ///< the daemon's own, which says of nobody whose it is; 0: the only service may share it
 };
 
 struct World {
@@ -269,6 +271,8 @@ struct World {
   std::optional<Holding> holding;
   bool stopping = false;  ///< the daemon ends when everything is stopped
   Steady stop_deadline = never;
+  int stop_requests = 0;         ///< how often somebody asked for it
+  Steady stop_requested{};       ///< when last
   std::optional<int> exit_code;  ///< of an essential service
   bool quit_said = false;
   Steady last_look{};               ///< when the last census began to read

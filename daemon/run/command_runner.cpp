@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <cstring>
 #include <utility>
 
 #include "config/plan/units.hpp"
@@ -15,9 +14,8 @@ namespace {
 
 constexpr std::chrono::seconds grace_of_command{2};
 
-std::string error_text(int error) {
-  const char* text = ::strerrordesc_np(error);
-  return text != nullptr ? text : "error " + std::to_string(error);
+std::string cannot_start(const Unprepared& why) {
+  return "cannot start it: " + why.step + ": " + why.message;
 }
 
 }  // namespace
@@ -42,16 +40,12 @@ std::optional<std::string> CommandRunner::start(std::uint64_t number, Command co
   const sys::Fd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   sys::SpawnRequest request;
   request.argv = std::move(command.argv);
-  request.environment = std::move(command.environment);
+  if (const auto why = command.prepare(request)) return cannot_start(*why);
   request.stdin_fd = null.get();
   // stdout is for data, and a command's talk is none: collectors parse what the services say there.
   request.stdout_fd = STDERR_FILENO;
-  request.descriptor_limit = command.descriptor_limit;
   sys::SpawnOutcome outcome = sys::spawn(request);
-  if (!outcome.ok) {
-    const std::string step = sys::to_text(outcome.failure.step);
-    return "cannot start it: " + step + ": " + error_text(outcome.failure.error);
-  }
+  if (!outcome.ok) return cannot_start(told(outcome.failure));
   const pid_t pid = outcome.spawned.pid;
   auto running = std::make_unique<Running>(loop_);
   running->pid = pid;

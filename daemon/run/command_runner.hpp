@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "daemon/run/environment.hpp"
 #include "daemon/run/loop.hpp"
 #include "daemon/run/members.hpp"
+#include "daemon/run/surroundings.hpp"
 
 namespace plimsoll::run {
 
@@ -20,8 +20,8 @@ class CommandRunner {
  public:
   struct Command {
     std::vector<std::string> argv;
-    Environment environment;
-    unsigned long descriptor_limit = 0;  ///< 0: ours
+    /// Says what it finds around it: user, limits, variables.
+    std::function<std::optional<Unprepared>(sys::SpawnRequest&)> prepare;
     std::chrono::milliseconds timeout{};
   };
   struct Ended {

@@ -67,19 +67,13 @@ bool Daemon::listen() {
 }
 
 void Daemon::on_signal(Signals::Caught caught) {
-  if (caught.number == SIGCHLD) return members_.on_sigchld();
+  if (caught.number == SIGCHLD) {
+    if (plan_->entrypoint) follow_stopped_command();
+    return members_.on_sigchld();
+  }
   const std::string who =
       signal_name(caught.number) + (caught.sender != 0 ? " from process " + std::to_string(caught.sender) : "");
-  if (plan_->entrypoint) {
-    // What the terminal sent went to our whole group, the command included.
-    if (caught.number == SIGTERM) {
-      notifier_.send("STOPPING=1");
-      dispatch(core::StopRequested{who});
-    } else if (!caught.from_kernel) {
-      dispatch(core::SignalToForward{caught.number});
-    }
-    return;
-  }
+  if (plan_->entrypoint) return on_signal_of_command(caught, who);
   if (caught.number == SIGHUP) return reload(who, [](const wire::Answer&) {});
   notifier_.send("STOPPING=1");
   dispatch(core::StopRequested{who});

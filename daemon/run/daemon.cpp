@@ -78,16 +78,23 @@ int Daemon::run() {
   if (const auto error = sys::become_subreaper())
     note(core::Level::warning, "cannot become a subreaper: " + error.message() + ", escaped processes are not seen");
   const auto limit = sys::raise_descriptor_limit();
-  launcher_ = std::make_unique<Launcher>(loop_, members_, proc_,
-                                         Launcher::Settings{life_, inherited_, limit ? *limit : 0, plan_->entrypoint});
+  if (plan_->entrypoint) choose_group();
+  const auto say = [this](const std::string& service, const std::string& sentence) {
+    note(core::Level::warning, service + ": " + sentence);
+  };
+  preparation_ = std::make_unique<Preparation>(Preparation::Settings{inherited_, limit ? *limit : 0, say});
+  launcher_ = std::make_unique<Launcher>(
+      loop_, members_, proc_, *preparation_,
+      Launcher::Settings{life_, plan_->entrypoint, own_group_, terminal_ ? &*terminal_ : nullptr});
   HookEnvironment environment;
   environment.look_up = [this](const std::string& service, const std::string& name) {
     const Service* found = core::plan_of(world_, service);
-    return found != nullptr ? look_up(*found, inherited_, name) : std::nullopt;
+    return found != nullptr ? preparation_->look_up(*found, name) : std::nullopt;
   };
-  environment.whole = [this](const std::string& service) {
+  environment.prepare = [this](const std::string& service, sys::SpawnRequest& request) {
     const Service* found = core::plan_of(world_, service);
-    return found != nullptr ? environment_of(*found, inherited_) : inherited_;
+    return found != nullptr ? preparation_->prepare_beside(*found, request)
+                            : std::optional{Unprepared{"service", ESRCH, "it left the plan"}};
   };
   prober_ = std::make_unique<Prober>(
       loop_, members_, environment, [this](core::ProcessId engine) { return evidence_.listening_port(engine); },
@@ -97,6 +104,8 @@ int Daemon::run() {
 
   core::Machine machine;
   machine.seed = host_seed();
+  // In `--` mode it is the command's too.
+  machine.session = plan_->entrypoint ? 0 : ::getsid(0);
   machine.statm_bound = Bytes{statm_.per_process + statm_.per_thread};
   world_ = core::make_world(plan_, machine, now());
   if (!listen()) return another_daemon;
@@ -112,6 +121,7 @@ int Daemon::run() {
   tell_watchdog();
   notifier_.send("READY=1\nSTATUS=supervising " + std::to_string(plan_->services.size()) + " services");
   loop_.run();
+  if (terminal_ && own_group_ && terminal_->is_ours()) terminal_->give_to(::getpgrp());
   for (auto& [name, output] : outputs_) output->run_ended();
   constexpr std::chrono::milliseconds last_words{1'000};
   out_.drain(last_words);

@@ -14,6 +14,7 @@
 #include "daemon/run/census.hpp"
 #include "daemon/run/evidence.hpp"
 #include "daemon/run/feed.hpp"
+#include "daemon/run/forwarding.hpp"
 #include "daemon/run/hook_caller.hpp"
 #include "daemon/run/journal.hpp"
 #include "daemon/run/launcher.hpp"
@@ -27,6 +28,7 @@
 #include "daemon/sys/notify.hpp"
 #include "daemon/sys/procfs.hpp"
 #include "daemon/sys/socket_path.hpp"
+#include "daemon/sys/terminal.hpp"
 
 namespace plimsoll::run {
 
@@ -36,6 +38,7 @@ struct Options {
   std::vector<std::string> overrides;  ///< of --set, used again at reload
   bool observe = false;
   Sources sources;
+  Forwarding forwarding;  ///< of `-- CMD`
 };
 
 class Daemon {
@@ -86,6 +89,13 @@ class Daemon {
   void watch_for_ready(const Service& service, core::RunNumber run);
   [[nodiscard]] std::string describe(core::ProcessId id) const;
 
+  // command_signals.cpp: `-- CMD`
+  void choose_group();
+  [[nodiscard]] pid_t command() const;
+  std::vector<core::ProcessId> command_group();
+  void on_signal_of_command(Signals::Caught caught, const std::string& who);
+  void follow_stopped_command();
+
   // control.cpp: what comes from outside
   bool listen();
   void on_signal(Signals::Caught caught);
@@ -114,6 +124,9 @@ class Daemon {
   Census census_;
   Evidence evidence_;
   Leftovers leftovers_;
+  std::optional<sys::Terminal> terminal_;  ///< `-- CMD`: ours, if we have one
+  bool own_group_ = true;                  ///< `-- CMD`: the command has a process group of its own
+  std::unique_ptr<Preparation> preparation_;
   std::unique_ptr<Launcher> launcher_;
   std::unique_ptr<HookCaller> hooks_;
   std::unique_ptr<Prober> prober_;

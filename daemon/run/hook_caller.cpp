@@ -83,8 +83,12 @@ void HookCaller::call_signal(const core::CallHook& hook, const SignalHook& how) 
 }
 
 void HookCaller::call_exec(const core::CallHook& hook, const ExecHook& how) {
-  CommandRunner::Command command{{}, environment_.whole(hook.service), environment_.descriptor_limit, hook.timeout};
+  CommandRunner::Command command;
   for (const std::string& word : how.argv) command.argv.push_back(fill_in(word, hook.placeholders));
+  command.prepare = [this, service = hook.service](sys::SpawnRequest& request) {
+    return environment_.prepare(service, request);
+  };
+  command.timeout = hook.timeout;
   auto then = [this, id = hook.id](CommandRunner::Ended ended) {
     const bool late = ended.how == CommandRunner::Ended::How::timed_out;
     const HookResult result = ended.success ? HookResult::done : late ? HookResult::timed_out : HookResult::failed;

@@ -11,21 +11,20 @@
 #include "daemon/core/effect.hpp"
 #include "daemon/run/command_runner.hpp"
 #include "daemon/run/dispatch.hpp"
-#include "daemon/run/environment.hpp"
 #include "daemon/run/hook_http.hpp"
 #include "daemon/run/loop.hpp"
 #include "daemon/run/members.hpp"
+#include "daemon/run/surroundings.hpp"
 #include "daemon/sys/procfs.hpp"
 
 namespace plimsoll::run {
 
-/// What hooks take from the environment.
+/// What hooks take from their service.
 struct HookEnvironment {
   /// A header's variable: of the service, then of the daemon.
   std::function<std::optional<std::string>(const std::string& service, const std::string& name)> look_up;
-  /// All of what a command of the service is started with.
-  std::function<Environment(const std::string& service)> whole;
-  unsigned long descriptor_limit = 0;  ///< of a command; 0: ours
+  /// Makes a command find around it what the service does: its user, limits, variables.
+  std::function<std::optional<Unprepared>(const std::string& service, sys::SpawnRequest& request)> prepare;
 };
 
 class HookCaller {

@@ -2,6 +2,8 @@
 
 #define BOOST_PROCESS_USE_STD_FS
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/detail/throw_error.hpp>  // which Process v2 of 1.81 forgets
@@ -9,7 +11,6 @@
 #include <boost/optional.hpp>
 #include <boost/process/v2/process.hpp>
 #include <csignal>
-#include <cstring>
 
 #include "daemon/sys/spawn.hpp"
 
@@ -45,37 +46,55 @@ class PidfdLauncher {
   const sys::SpawnRequest& request_;
 };
 
-core::SpawnFailed failed(const Service& service, core::RunNumber run, const char* step, int error) {
-  return {service.name, run, error, step,
-          ::strerrordesc_np(error) != nullptr ? ::strerrordesc_np(error) : "unknown error"};
+core::SpawnFailed failed(const Service& service, core::RunNumber run, const Unprepared& why) {
+  return {service.name, run, why.error, why.step, why.message};
+}
+
+/// Of the FIFOs, which serve all runs whoever their user is. Best effort: what is not his he cannot open again, and can
+/// write to all the same.
+void give_ends(const Output::Ends& ends, uid_t user) {
+  for (const int end : {ends.stdout_fd, ends.stderr_fd}) {
+    struct stat found {};
+    if (end < 0 || ::fstat(end, &found) != 0 || found.st_uid == user) continue;
+    if (::fchown(end, user, static_cast<gid_t>(-1)) != 0) continue;
+  }
 }
 
 }  // namespace
 
-Launcher::Launcher(Loop& loop, Members& members, sys::ProcFs proc, Settings settings)
+Launcher::Launcher(Loop& loop, Members& members, sys::ProcFs proc, Preparation& preparation, Settings settings)
     : loop_(loop),
       members_(members),
       proc_(std::move(proc)),
+      preparation_(preparation),
       settings_(std::move(settings)),
       null_(::open("/dev/null", O_RDONLY | O_CLOEXEC)) {}
+
+sys::SpawnSession Launcher::session_of(const Service& service) const {
+  if (settings_.entrypoint) return settings_.own_group ? sys::SpawnSession::group : sys::SpawnSession::inherited;
+  return service.surroundings.session == Session::own ? sys::SpawnSession::own : sys::SpawnSession::group;
+}
 
 Launcher::Outcome Launcher::launch(const Service& service, core::RunNumber run, Output::Ends ends) {
   sys::SpawnRequest request;
   request.argv = service.command;
-  request.environment = environment_of(service, settings_.inherited);
+  if (const auto why = preparation_.prepare(service, request)) return failed(service, run, *why);
   request.environment.push_back(std::string(run_variable) + "=" + to_text(RunTag{settings_.life, service.name, run}));
-  request.working_directory = service.working_directory;
+  request.session = session_of(service);
+  const bool gives_terminal =
+      request.session == sys::SpawnSession::group && settings_.terminal != nullptr && settings_.terminal->is_ours();
+  if (gives_terminal) request.terminal_fd = settings_.terminal->fd();
   request.stdin_fd = settings_.entrypoint ? -1 : null_.get();
   request.stdout_fd = settings_.entrypoint ? -1 : ends.stdout_fd;
   request.stderr_fd = settings_.entrypoint ? -1 : ends.stderr_fd;
-  request.new_session = !settings_.entrypoint;
-  request.descriptor_limit = settings_.descriptor_limit;
+  give_ends(ends, request.user.value_or(::geteuid()));
 
   Launched launched;
   Process process = PidfdLauncher(request)(loop_.context().get_executor(), launched);
   // Detached before anything can go wrong: at its end an attached one kills, and waits. The members reap.
   process.detach();
-  if (!launched.ok) return failed(service, run, sys::to_text(launched.failure.step), launched.failure.error);
+  if (!launched.ok) return failed(service, run, told(launched.failure));
+  if (gives_terminal) settings_.terminal->given_to(launched.spawned.pid);
 
   // Nobody but us can reap it, and it was not reaped yet: its pid is its own.
   const auto stat = proc_.stat(launched.spawned.pid);
@@ -84,7 +103,7 @@ Launcher::Outcome Launcher::launch(const Service& service, core::RunNumber run, 
   if (!error) return core::SpawnSucceeded{service.name, run, id};
   // What cannot be recorded cannot be owned.
   sys::send_signal(launched.spawned.pidfd, SIGKILL);
-  return failed(service, run, "record", error.value());
+  return failed(service, run, {"record", error.value(), error.message()});
 }
 
 }  // namespace plimsoll::run

@@ -70,11 +70,13 @@ void Daemon::perform(const core::LookAtEvidence& effect) {
   dispatch(evidence_.look(effect));
 }
 void Daemon::perform(const core::LookForLeftovers& effect) {
-  dispatch(leftovers_.look(effect.service));
+  const Service* service = core::plan_of(world_, effect.service);
+  dispatch(leftovers_.look(effect.service, service != nullptr ? user_of(*service) : std::nullopt));
 }
 
 void Daemon::perform(const core::SignalLeftover& effect) {
-  const auto error = leftovers_.signal(effect);
+  const Service* service = core::plan_of(world_, effect.service);
+  const auto error = leftovers_.signal(effect, service != nullptr ? user_of(*service) : std::nullopt);
   if (error && error.value() != ESRCH) {
     note(core::Level::error, "cannot send " + signal_name(effect.signal) + " to leftover " +
                                  std::to_string(effect.to.pid) + ": " + error.message());
@@ -131,8 +133,10 @@ void Daemon::trim_heap() {
 }
 
 void Daemon::perform(const core::Quit& effect) {
-  exit_code_ = effect.code;
-  note(core::Level::info, "everything is stopped, ends with " + std::to_string(effect.code));
+  const bool is_ok = options_.forwarding.exit_ok.contains(effect.code);
+  exit_code_ = is_ok ? 0 : effect.code;
+  note(core::Level::info, "everything is stopped, ends with " + std::to_string(*exit_code_) +
+                              (is_ok && effect.code != 0 ? " in place of " + std::to_string(effect.code) : ""));
   if (server_) server_->stop_accepting();
   // Answers that are due go out first: they are ready to be written in this turn's handlers.
   loop_.post([this] { loop_.post([this] { loop_.stop(); }); });

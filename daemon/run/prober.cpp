@@ -161,11 +161,14 @@ void Prober::ask_unix(const core::AskProbe& question, const UnixProbe& how) {
 }
 
 void Prober::ask_exec(const core::AskProbe& question, const ExecProbe& how) {
-  CommandRunner::Command command{
-      {}, environment_.whole(question.service), environment_.descriptor_limit, question.timeout};
+  CommandRunner::Command command;
   const std::map<std::string, std::string> placeholders{{"engine_pid", std::to_string(question.target.pid)},
                                                         {"port", port_text(question.target)}};
   for (const std::string& word : how.argv) command.argv.push_back(fill_in(word, placeholders));
+  command.prepare = [this, service = question.service](sys::SpawnRequest& request) {
+    return environment_.prepare(service, request);
+  };
+  command.timeout = question.timeout;
   auto then = [this, id = question.id](CommandRunner::Ended ended) {
     answer(id, ended.success, std::move(ended.detail));
   };

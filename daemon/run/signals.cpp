@@ -11,13 +11,9 @@ sigset_t wanted(bool all) {
   sigset_t set;
   if (all) {
     ::sigfillset(&set);
-    // Faults of our own end us; SIGPIPE is an error of a write; stopping and the terminal's checks stay the shell's
-    // business.
-    for (const int own :
-         {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU})
-      ::sigdelset(&set, own);
-    ::sigaddset(&set, SIGTTIN);  // gunicorn's "one worker more"
-    ::sigaddset(&set, SIGTTOU);  // and "one less"
+    // Faults of our own end us; SIGPIPE is an error of a write. What stops a job is the command's to take or to be
+    // stopped by (job_control.hpp); for gunicorn SIGTTIN means one worker more.
+    for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGPIPE}) ::sigdelset(&set, own);
     return set;
   }
   ::sigemptyset(&set);

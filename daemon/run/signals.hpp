@@ -18,7 +18,7 @@ class Signals {
  public:
   struct Caught {
     int number = 0;
-    bool from_kernel = false;  ///< the terminal's, which sent it to our whole group
+    bool from_kernel = false;  ///< of a terminal, to all of our process group
     int sender = 0;            ///< pid
   };
   /// `all`: every catchable signal, to be forwarded; else those a daemon answers to.

@@ -42,15 +42,23 @@ Result<Fd> open_folder(const std::string& folder) {
   return fd;
 }
 
-bool is_our_fifo(const struct stat& found) {
-  return S_ISFIFO(found.st_mode) && found.st_uid == ::geteuid() && (found.st_mode & 07777) == fifo_mode;
+/// Nobody but us (and root) can have put anything into it.
+bool is_closed(const Fd& folder) {
+  struct stat found {};
+  return ::fstat(folder.get(), &found) == 0 && (found.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+/// Of our uid, or given by us to the user of its service.
+bool is_our_fifo(const Fd& folder, const struct stat& found) {
+  if (!S_ISFIFO(found.st_mode) || (found.st_mode & 07777) != fifo_mode) return false;
+  return found.st_uid == ::geteuid() || is_closed(folder);
 }
 
 /// Leaves a FIFO of ours under that name, the one that is there if it is one.
 error_code make_fifo(const Fd& folder, const std::string& name) {
   struct stat found {};
   if (::fstatat(folder.get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0) {
-    if (is_our_fifo(found)) return {};
+    if (is_our_fifo(folder, found)) return {};
     if (found.st_uid != ::geteuid()) return error_of(EEXIST);
     if (::unlinkat(folder.get(), name.c_str(), 0) != 0) return last_error();
   } else if (errno != ENOENT) {
@@ -131,7 +139,8 @@ Result<std::string> drain_fifos(const std::string& folder_path) {
   std::string bytes;
   for (const std::string& name : names_in(*folder)) {
     struct stat found {};
-    if (::fstatat(folder->get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0 || !is_our_fifo(found)) continue;
+    if (::fstatat(folder->get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0 || !is_our_fifo(*folder, found))
+      continue;
     const Fd fifo(::openat(folder->get(), name.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
     if (fifo) drain_one(fifo, bytes);
   }

@@ -12,11 +12,11 @@ namespace plimsoll::sys {
 
 struct OutputFifo {
   Fd read_end;   ///< non-blocking, ours
-  Fd child_end;  ///< O_RDWR, becomes fd 1 or 2 of the child; blocking
+  Fd child_end;  ///< O_RDWR, becomes fd 1 or 2 of the child; blocking. Given to the child's user by fchown(2)
 };
 
-/// Makes `folder` (0700) and in it the FIFO `name` (0600), or takes the one that is there; where nothing can be
-/// written, a pipe whose write end is opened again through /proc/self/fd O_RDWR.
+/// Makes `folder` (0700) and in it the FIFO `name` (0600), or takes the one that is there, whoever was given it; where
+/// nothing can be written, a pipe whose write end is opened again through /proc/self/fd O_RDWR.
 Result<OutputFifo> open_output(const std::string& folder, const std::string& name);
 /// Opens each FIFO that an earlier daemon left in `folder` and reads it empty, returning the bytes: a leftover whose
 /// pipe is full could not end.

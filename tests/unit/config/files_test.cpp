@@ -105,6 +105,19 @@ census = "20ms"
 command = ["x", "", "new\nline", "del\u007f", "quote\"'"]
 working_directory = "/w"
 environment = { "A B" = "1", C = false, "ü" = "2" }
+inherit = ["PATH", "LANG"]
+environment_file = ["/etc/one", "-/etc/two \"quoted\""]
+user = "www"
+group = 33
+groups = ["adm", "1000"]
+umask = "0027"
+nice = -5
+ionice = { class = "realtime", level = 7 }
+oom_score_adj = -1000
+rlimits = { nofile = { soft = 1024, hard = "infinity" }, core = 0, as = "1.5GiB", cpu = "90s", rttime = "20ms", nproc = { hard = 5 } }
+session = "group"
+no_new_privs = true
+capabilities = ["CAP_NET_BIND_SERVICE", "CHOWN"]
 requires = ["z"]
 after = ["bridge"]
 ready = { http = { unix = "/h", path = "/ready" }, interval = "20ms", timeout = "7s", on_timeout = "restart" }

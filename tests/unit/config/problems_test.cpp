@@ -164,15 +164,14 @@ TEST(Problem, OfACommand) {
 
 TEST(Problem, OfTheEnvironmentSaysQuoteIt) {
   EXPECT_EQ(problem("environment.A = 1"),
-            "3:17: services.web.environment.A: must be a string (quote it), or false to unset it, not '1'");
+            "3:17: services.web.environment.A: must be a string (quote it), or false to unset it");
   EXPECT_EQ(problem("environment.A = true"),
-            "3:17: services.web.environment.A: must be a string (quote it), or false to unset it, not 'true'");
-  EXPECT_EQ(problem("environment.A = []"), "3:17: services.web.environment.A: must be a string, not '[]'");
+            "3:17: services.web.environment.A: must be a string (quote it), or false to unset it");
+  EXPECT_EQ(problem("environment.A = []"), "3:17: services.web.environment.A: must be a string");
   EXPECT_EQ(problem("environment.\"A=B\" = \"1\""),
-            "3:21: services.web.environment.\"A=B\": must have the name of an environment variable, not '1'");
+            "3:21: services.web.environment.\"A=B\": must have the name of an environment variable");
   EXPECT_EQ(problem("environment.PLIMSOLL_RUN = false"),
-            "3:28: services.web.environment.PLIMSOLL_RUN: must not be set (the daemon marks its runs with it), "
-            "not 'false'");
+            "3:28: services.web.environment.PLIMSOLL_RUN: must not be set (the daemon marks its runs with it)");
 }
 
 TEST(Problem, OfABound) {
@@ -223,7 +222,7 @@ TEST(Problem, OfTheMemoryLines) {
 }
 
 TEST(Problem, OfAKeyThatALaterReleaseTakes) {
-  for (const std::string key : {"preset", "user", "group", "environment_file", "workers", "tasks"}) {
+  for (const std::string key : {"preset", "workers", "tasks"}) {
     EXPECT_EQ(problem(key + " = \"x\""), "3:1: services.web." + key + ": not yet supported");
   }
   for (const std::string key : {"kind"}) {

@@ -86,6 +86,19 @@ HISTORY(HardLine, OfAnotherEngineThatItsAppDoesNotReplaceIsALostOne) {
   EXPECT_EQ(h.engine(successor), EngineState::live);
 }
 
+HISTORY(HardLine, IsActedOnThoughASoftLadderHasRunOut) {
+  Service service = app();
+  service.engines[0].on_soft = {rung(RungKind::reconnect)};
+  service.engines[0].on_hard = {rung(RungKind::end)};
+  h.on_hook = [&h](const CallHook& call) { h.answers(call.id, HookResult::failed, "HTTP 500"); };
+  const auto [worker, engine] = soft_at_90s(h, service);
+  h.at(95s);
+  EXPECT_EQ(h.ledger(), std::vector<std::string>{"soft exhausted"});
+  h.has(engine, 810);
+  h.at(98s);
+  EXPECT_EQ(h.signals_to(engine), std::vector<int>{SIGTERM}) << "law 6: whatever the soft line's cool-down";
+}
+
 HISTORY(HardLine, OfALostEnginesSuccessorDoesNotForgetTheLostOne) {
   Service service = app();
   service.engines[0].on_lost = {rung(RungKind::reconnect), rung(RungKind::end)};

@@ -26,8 +26,9 @@ class HookTest : public ::testing::Test {
                                  if (name == "TWO_LINES") return "a\nb";
                                  return std::nullopt;
                                },
-                               [](const std::string&) {
-                                 return Environment{"PATH=/usr/bin:/bin", "FROM=service"};
+                               [this](const std::string&, sys::SpawnRequest& request) {
+                                 request.environment = {"PATH=/usr/bin:/bin", "FROM=service"};
+                                 return unprepared;
                                }},
                [this](core::Event event) { edge.events.push_back(std::move(event)); }) {}
 
@@ -60,6 +61,7 @@ class HookTest : public ::testing::Test {
   }
 
   Edge edge;
+  std::optional<Unprepared> unprepared;
   HookCaller caller;
   core::HookId ids = 0;
 };
@@ -304,6 +306,13 @@ TEST_F(HookTest, CommandThatDoesNotExistHasFailed) {
   const auto answer = answer_to(hook_of(ExecHook{{"/no/such/command"}}));
   EXPECT_EQ(answer.result, HookResult::failed);
   EXPECT_EQ(answer.detail, "cannot start it: exec: No such file or directory");
+}
+
+TEST_F(HookTest, CommandWhoseServiceHasNoUserHasFailed) {
+  unprepared = Unprepared{"user", ENOENT, "no user 'x'"};
+  const auto answer = answer_to(hook_of(ExecHook{{"true"}}));
+  EXPECT_EQ(answer.result, HookResult::failed);
+  EXPECT_EQ(answer.detail, "cannot start it: user: no user 'x'");
 }
 
 TEST_F(HookTest, CommandThatIgnoresItsEndIsKilledAfterItsDeadline) {

@@ -15,11 +15,13 @@ class LauncherTest : public ::testing::Test {
   LauncherTest() : life(*own_life(edge.proc, "test")) {
     service.name = "web";
     settings.life = life;
-    settings.inherited = {"PATH=/usr/bin:/bin", "LEVEL=info", "DROPPED=1"};
+    prepared.inherited = {"PATH=/usr/bin:/bin", "LEVEL=info", "DROPPED=1"};
+    prepared.say = [this](const std::string& of, const std::string& sentence) { said += of + ": " + sentence + "\n"; };
   }
   Launcher::Outcome launch(std::vector<std::string> command) {
     service.command = std::move(command);
-    Launcher launcher(edge.loop, edge.members, edge.proc, settings);
+    Preparation preparation(prepared);
+    Launcher launcher(edge.loop, edge.members, edge.proc, preparation, settings);
     return launcher.launch(service, 5, {out.write_end.get(), -1});
   }
   /// Runs it and returns what it wrote.
@@ -40,6 +42,8 @@ class LauncherTest : public ::testing::Test {
   Life life;
   Service service;
   Launcher::Settings settings;
+  Preparation::Settings prepared;
+  std::string said;  ///< sentences of the preparation
   Pipe out{O_CLOEXEC | O_NONBLOCK};
 };
 
@@ -87,7 +91,7 @@ TEST_F(LauncherTest, EntrypointInheritsSessionAndStdio) {
 TEST_F(LauncherTest, WorkingDirectoryAndDescriptorLimitAreTaken) {
   const ScratchFolder folder;
   service.working_directory = folder.path();
-  settings.descriptor_limit = 123;
+  prepared.descriptor_limit = 123;
   EXPECT_EQ(said_by("pwd; ulimit -Sn"), folder.path() + "\n123\n");
 }
 
@@ -107,7 +111,8 @@ TEST_F(LauncherTest, FailureIsToldByStepAndError) {
 TEST_F(LauncherTest, WithoutDescriptorsNothingIsLeftRunning) {
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-  Launcher launcher(edge.loop, edge.members, edge.proc, settings);
+  Preparation preparation(prepared);
+  Launcher launcher(edge.loop, edge.members, edge.proc, preparation, settings);
   service.command = {"sleep", "100000"};
   // One more descriptor at a time, until there are enough: each failure on the way leaves nothing.
   bool started = false;

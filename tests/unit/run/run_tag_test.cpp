@@ -63,13 +63,22 @@ TEST(Environment, ConfiguredNamesReplaceAndUnset) {
   EXPECT_EQ(merged.size(), 4U);
 }
 
-TEST(Environment, HookTakesTheServicesValueAndThenTheDaemons) {
+TEST(Environment, OnlyWhatIsInheritedByNameComesFromTheDaemon) {
+  const Environment inherited = {"PATH=/bin", "LEVEL=info", "LEVELS=2"};
   Service service;
-  service.environment = {{"TOKEN", "service"}, {"UNSET", std::nullopt}};
-  const Environment inherited = {"TOKEN=daemon", "UNSET=daemon"};
-  EXPECT_EQ(look_up(service, inherited, "TOKEN"), "service");
-  EXPECT_EQ(look_up(service, inherited, "UNSET"), "daemon");
-  EXPECT_EQ(look_up(service, inherited, "MISSING"), std::nullopt);
+  service.environment = {{"OWN", "1"}};
+  service.surroundings.inherit = std::vector<std::string>{"LEVEL", "NOT_THERE"};
+  EXPECT_EQ(environment_of(service, inherited), (Environment{"LEVEL=info", "OWN=1"}));
+  service.surroundings.inherit = false;
+  EXPECT_EQ(environment_of(service, inherited), (Environment{"OWN=1"}));
+}
+
+TEST(Environment, TableWinsOverFilesAndFilesOverWhatIsInherited) {
+  const Environment inherited = {"A=inherited", "B=inherited", "C=inherited", "D=inherited"};
+  Service service;
+  service.environment = {{"A", "table"}, {"D", std::nullopt}};
+  const Variables between = {{"A", "file"}, {"B", "first file"}, {"B", "second file"}, {"D", "file"}};
+  EXPECT_EQ(environment_of(service, inherited, between), (Environment{"C=inherited", "B=second file", "A=table"}));
 }
 
 TEST(Environment, RunOfAnOuterDaemonIsNotInherited) {

@@ -182,16 +182,38 @@ TEST(OutputFifo, WhatIsAnotherUsersIsNeverTaken) {
     foreign = folder / "foreign.d";
     fs::create_directory(foreign);
     ASSERT_EQ(::chown(foreign.c_str(), 12345, 12345), 0);
-    const std::string planted = folder / "planted.out";
+    // A folder that is open to others, and what another put into it.
+    const std::string open_one = folder / "open.d";
+    fs::create_directory(open_one);
+    ASSERT_EQ(::chmod(open_one.c_str(), 0777), 0);
+    const std::string planted = open_one + "/planted.out";
     ASSERT_EQ(::mkfifo(planted.c_str(), 0600), 0);
     ASSERT_EQ(::chown(planted.c_str(), 12345, 12345), 0);
-    const auto output = open_output(folder.path(), "planted.out");
+    const auto output = open_output(open_one, "planted.out");
     ASSERT_FALSE(output);
     EXPECT_EQ(output.error().value(), EEXIST);
   }
   const auto output = open_output(foreign, "web.out");
   ASSERT_FALSE(output);
   EXPECT_EQ(output.error().value(), EEXIST);
+}
+
+TEST(OutputFifo, OneThatWasGivenToAServicesUserIsTakenAgainAndDrained) {
+  const ScratchFolder folder;
+  const auto first = open_output(folder / "main.d", "web.out");
+  ASSERT_TRUE(first.has_value());
+  // Without root it stays ours; then this is the common case.
+  const uid_t user = ::geteuid() == 0 ? 12345 : ::geteuid();
+  ASSERT_EQ(::fchown(first->child_end.get(), user, static_cast<gid_t>(-1)), 0);
+  ASSERT_EQ(::write(first->child_end.get(), "left\n", 5), 5);
+  EXPECT_EQ(*drain_fifos(folder / "main.d"), "left\n");
+  const auto second = open_output(folder / "main.d", "web.out");
+  ASSERT_TRUE(second.has_value());
+  struct stat one {};
+  struct stat other {};
+  ASSERT_EQ(::fstat(first->child_end.get(), &one), 0);
+  ASSERT_EQ(::fstat(second->child_end.get(), &other), 0);
+  EXPECT_EQ(one.st_ino, other.st_ino);
 }
 
 TEST(DrainFifos, ReadsWhatAnEarlierDaemonLeft) {

@@ -264,7 +264,7 @@ TEST(Spawn, SessionIsNewUnlessItIsToStay) {
   const auto own = parse_stat(output_of(request));
   ASSERT_TRUE(own);
   EXPECT_EQ(own->session, own->pid);
-  request.new_session = false;
+  request.session = SpawnSession::inherited;
   const auto shared = parse_stat(output_of(request));
   ASSERT_TRUE(shared);
   EXPECT_EQ(shared->session, ::getsid(0));
