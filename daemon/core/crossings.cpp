@@ -14,6 +14,13 @@ SlotKey key_of(const World& world, const Crossing& crossing) {
   return slot_of(world, *find_process(world, crossing.subject));
 }
 
+/// A slot ends with its owner. What stands in it still is an orphan by the look that follows, and over a hard line one
+/// that is given no time.
+bool is_over(const World& world, const SlotKey& key) {
+  const Process* owner = find_process(world, key.owner);
+  return key.owner != nobody && (owner == nullptr || !owner->alive());
+}
+
 void begin_memory_ladder(Turn& turn, const Crossing& crossing, const SlotKey& key, Cause cause) {
   Ladder ladder;
   ladder.cause = cause;
@@ -140,6 +147,7 @@ void hard_crossed_beside(Turn& turn, const Crossing& crossing, const SlotKey& ke
 
 void soft_crossed(Turn& turn, const Crossing& crossing) {
   const SlotKey key = key_of(turn.world, crossing);
+  if (is_over(turn.world, key)) return;
   const ServiceLife& life = turn.world.services.at(crossing.service);
   const Slot& slot = slot_at(turn.world, key);
   if (slot.ladder || turn.now.steady < slot.cool_until || turn.now.steady < life.cool_until ||
@@ -158,6 +166,7 @@ void hard_crossed(Turn& turn, const Crossing& crossing) {
     return;
   }
   const SlotKey key = key_of(turn.world, crossing);
+  if (is_over(turn.world, key)) return;
   Slot& slot = slot_at(turn.world, key);
   if (slot.ladder) return hard_crossed_beside(turn, crossing, key);
   if (subject != nullptr && subject->asked) {

@@ -358,7 +358,9 @@ void Laws::take_state(const World& world, const std::string& name, const Service
 }
 
 void Laws::take_states(const World& world) {
-  std::erase_if(runs_, [&](const auto& item) { return !world.services.contains(item.first); });
+  const auto gone = [&](const auto& item) { return !world.services.contains(item.first); };
+  std::erase_if(runs_, gone);
+  std::erase_if(acts_, gone);  // one that comes back is a new one
   // Ends of stops first: a service that starts looks at those that it requires.
   for (const auto& [name, life] : world.services) take_state(world, name, life);
 }

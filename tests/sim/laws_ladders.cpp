@@ -136,6 +136,7 @@ void Laws::check_lost(const World& world, const Intervention& one) {
   for (const auto& [id, process] : kernel_.all()) {
     if (process.rule != lost->rule || kernel_.forked_through_wrappers(process) != owner) continue;
     const Seen& seen = seen_[id];
+    if (!known_line(process)) return;  // it may have been given to another
     if (process.died) ++dead;
     if (!process.died && seen.listed && seen.told >= seen_[lost->id].end_told && now_.steady >= seen.told)
       ++settled_ones;
