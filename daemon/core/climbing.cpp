@@ -75,6 +75,7 @@ void finish(Turn& turn, const Place& place, LadderEnd end, const std::string& wh
     if (ladder.doing == RungKind::worker || ladder.doing == RungKind::restart) life.cool_until = cool;
   }
   place.slot->exhausted = end == LadderEnd::exhausted;
+  place.slot->hard_exhausted = place.slot->exhausted && ladder.cause == Cause::hard;
   Process* subject = find_process(turn.world, ladder.subject);
   if (subject != nullptr && subject->engine && subject->engine->state == EngineState::lost) {
     const bool again = end == LadderEnd::exhausted || end == LadderEnd::no_budget;
@@ -181,6 +182,7 @@ void out_of_budget(Turn& turn, const Place& place) {
   place.slot->cool_until = std::max(place.slot->cool_until, back);
   if (!hard) return;
   place.slot->exhausted = outlived_sigkill(turn.world, place.service, turn.now.steady) != nullptr;
+  place.slot->hard_exhausted = place.slot->exhausted;
   if (!place.slot->exhausted) restart_with_backoff(turn, place.service, "hard limit crossed with the budget spent");
 }
 

@@ -96,6 +96,8 @@ void restart(Turn& turn, const CommandGiven& command, ServiceLife& life) {
   if (!has_run(life)) return start(turn, command, life);
   await(turn, command, life.run, start_time(*life.plan));
   life.restarts = 0;
+  // It may be waiting to stop: the last word counts.
+  want(turn, command.service, false);
   restart_run(turn, command.service, StopCause::operator_, Afterwards::start);
 }
 

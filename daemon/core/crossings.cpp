@@ -14,6 +14,13 @@ SlotKey key_of(const World& world, const Crossing& crossing) {
   return slot_of(world, *find_process(world, crossing.subject));
 }
 
+/// A slot ends with its owner. What stands in it still is an orphan by the look that follows, and over a hard line one
+/// that is given no time.
+bool is_over(const World& world, const SlotKey& key) {
+  const Process* owner = find_process(world, key.owner);
+  return key.owner != nobody && (owner == nullptr || !owner->alive());
+}
+
 void begin_memory_ladder(Turn& turn, const Crossing& crossing, const SlotKey& key, Cause cause) {
   Ladder ladder;
   ladder.cause = cause;
@@ -112,7 +119,15 @@ void hard_crossed_beside(Turn& turn, const Crossing& crossing, const SlotKey& ke
   const bool subject_gone = subject == nullptr || !subject->alive();
   const bool successor =
       subject_gone && ladder.phase == Ladder::Phase::verifying && engine->first_seen >= ladder.rung_began;
-  if (!successor) return end_beside(turn, crossing, key);
+  if (!successor) {
+    // Where its own first rung asks somebody, a gentler ladder makes room: else one engine over its soft line could
+    // keep another over its hard one waiting for ever.
+    const bool makes_room = ladder.cause != Cause::hard && !withheld(turn.world, true) &&
+                            !ends_at_once(*rule_of(turn.world, crossing.service, crossing.rule));
+    if (!makes_room) return end_beside(turn, crossing, key);
+    preempt(turn, place, "another engine of its slot crossed the hard limit");
+    return begin_memory_ladder(turn, crossing, key, Cause::hard);
+  }
   // The next rung acts on what is over the line now, not on the engine that is gone.
   const std::string why = "its successor " + std::to_string(engine->id.pid) + " crossed the hard limit";
   rung_failed(turn, place, Outcome::failed, why);
@@ -132,6 +147,7 @@ void hard_crossed_beside(Turn& turn, const Crossing& crossing, const SlotKey& ke
 
 void soft_crossed(Turn& turn, const Crossing& crossing) {
   const SlotKey key = key_of(turn.world, crossing);
+  if (is_over(turn.world, key)) return;
   const ServiceLife& life = turn.world.services.at(crossing.service);
   const Slot& slot = slot_at(turn.world, key);
   if (slot.ladder || turn.now.steady < slot.cool_until || turn.now.steady < life.cool_until ||
@@ -150,13 +166,14 @@ void hard_crossed(Turn& turn, const Crossing& crossing) {
     return;
   }
   const SlotKey key = key_of(turn.world, crossing);
+  if (is_over(turn.world, key)) return;
   Slot& slot = slot_at(turn.world, key);
   if (slot.ladder) return hard_crossed_beside(turn, crossing, key);
   if (subject != nullptr && subject->asked) {
     if (past_slack) end_past_slack(turn, crossing);
     return;
   }
-  if (slot.exhausted && turn.now.steady < slot.cool_until) return;
+  if (slot.exhausted && slot.hard_exhausted && turn.now.steady < slot.cool_until) return;
   if (withheld(turn.world, true) && turn.now.steady < slot.hard_said_until) return;
   begin_memory_ladder(turn, crossing, key, Cause::hard);
 }

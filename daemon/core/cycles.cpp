@@ -287,7 +287,10 @@ void settle_clock(Turn& turn, const std::string& service, ServiceLife& life, std
     plan_next(turn, service, cycle, clock);
     turn.changed = true;
   }
-  if (!clock.due || !in_window(cycle, turn.now) || busy(turn.world, service) || !budget_left(turn, service)) return;
+  // A service that only waits for what requires it to stop first is not restarted before that.
+  if (!clock.due || !life.wanted || !in_window(cycle, turn.now) || busy(turn.world, service) ||
+      !budget_left(turn, service))
+    return;
   begin_round(turn, service, life, index);
 }
 

@@ -168,16 +168,19 @@ const Process* newcomer_in(const World& world, const SlotKey& key) {
   });
 }
 
+/// A ladder is at work on it already: what becomes of it is that one's business.
+bool is_laddered(const World& world, const Process& engine) {
+  const auto slot = world.slots.find(slot_of(world, engine));
+  return slot != world.slots.end() && slot->second.ladder && slot->second.ladder->subject == engine.id;
+}
+
 /// A lost engine: healed by a successor, given up with its owner, or handed to the ladder.
 void heal(Turn& turn, Process& engine) {
   const Owner owner = owner_of(turn.world, engine);
   const Process* worker = find_process(turn.world, owner.worker);
   const bool owner_gone = !owner.service() && (worker == nullptr || !worker->alive());
   const SlotKey key = slot_of(turn.world, engine);
-  const auto slot = turn.world.slots.find(key);
-  const bool laddered =
-      slot != turn.world.slots.end() && slot->second.ladder && slot->second.ladder->subject == engine.id;
-  if (laddered) return;
+  if (is_laddered(turn.world, engine)) return;
   if (owner_gone || run_is_ending(turn.world, engine.service)) {
     engine.engine->state = EngineState::gone;
     engine.engine->heal_deadline = never;
@@ -312,7 +315,7 @@ Steady engines_deadline(const World& world, const std::string& service) {
       if (engine.phase != Engine::Phase::none) first = std::min(first, engine.deadline);
     } else if (!engine.judged) {
       first = std::min(first, process.death->at + reap_time);
-    } else if (engine.state == EngineState::lost) {
+    } else if (engine.state == EngineState::lost && !is_laddered(world, process)) {
       first = std::min(first, engine.heal_deadline);
     }
   });

@@ -25,7 +25,8 @@ void pass_on(Turn& turn, const StopRequested& request) {
 
 void forward(Turn& turn, const SignalToForward& signal) {
   for (const auto& [name, life] : turn.world.services) {
-    if (life.main != nobody && signal.to_main) turn.emit(SendSignal{life.main, signal.signal});
+    const Process* main = find_process(turn.world, life.main);
+    if (main != nullptr && main->alive() && signal.to_main) turn.emit(SendSignal{life.main, signal.signal});
     for (const ProcessId& id : signal.others) {
       const Process* process = find_process(turn.world, id);
       if (process == nullptr || !process->alive() || process->service != name || id == life.main) continue;

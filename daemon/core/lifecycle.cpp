@@ -103,8 +103,9 @@ void replace_run(Turn& turn, const std::string& service) {
   ServiceLife& life = life_of(turn, service);
   const bool rests =
       life.state == ServiceState::failed || life.state == ServiceState::stopped || life.state == ServiceState::backoff;
-  if (!rests) return restart_run(turn, service, StopCause::reload, Afterwards::start);
+  // What only waits to stop goes on waiting: its next run has the new command.
   if (!life.wanted) return;
+  if (!rests) return restart_run(turn, service, StopCause::reload, Afterwards::start);
   life.failures = 0;
   life.restarts_at.clear();
   life.cause = StopCause::none;
@@ -242,9 +243,10 @@ Steady service_deadline(const World& world, const ServiceLife& life) {
     case ServiceState::backoff: return life.deadline;
     case ServiceState::starting:
       if (life.main == nobody) return launching_deadline(world, life);
-      return std::min({life.wanted ? life.deadline : never, readiness_deadline(life), last_moment});
+      // What only waits to stop is not asked whether it is ready.
+      return life.wanted ? std::min({life.deadline, readiness_deadline(life), last_moment}) : last_moment;
     case ServiceState::ready:
-    case ServiceState::late: return std::min(readiness_deadline(life), last_moment);
+    case ServiceState::late: return std::min(life.wanted ? readiness_deadline(life) : never, last_moment);
     case ServiceState::stopping:
       // With no member left it is a look that moves it on.
       if (life.awaiting_look) return life.look_again;

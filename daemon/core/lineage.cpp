@@ -79,8 +79,8 @@ const Process* member_in_session(const World& world, const Process& newcomer) {
   return nullptr;
 }
 
-/// Finds a place for what was first seen below us, or below a member that adopts.
-void place_adopted(Turn& turn, Process& newcomer, const Sighting& sighting) {
+/// Finds a place for what was first seen below us, or below `adopter`, a member that adopts.
+void place_adopted(Turn& turn, Process& newcomer, const Sighting& sighting, const Process* adopter) {
   newcomer.provenance = Provenance::adopted;
   newcomer.parent = nobody;
   if (const auto owner = agreed_owner(turn.world, newcomer)) {
@@ -99,6 +99,11 @@ void place_adopted(Turn& turn, Process& newcomer, const Sighting& sighting) {
   if (life != turn.world.services.end() && sighting.run == life->second.run) {
     newcomer.service = sighting.run_service;
     newcomer.run = sighting.run;
+    return;
+  }
+  if (adopter != nullptr && !adopter->service.empty()) {
+    newcomer.service = adopter->service;
+    newcomer.run = adopter->run;
     return;
   }
   Entry said = entry(EventKind::census, newcomer,
@@ -137,14 +142,8 @@ bool is_nameless(const Process& process) {
 /// Rule 1, by the walk: its parent is the one it has now, unless that one adopts.
 void place_by_parent(Turn& turn, Process& newcomer, const Sighting& sighting) {
   const Process* parent = sighting.ourselves ? nullptr : find_process(turn.world, sighting.parent);
-  if (parent == nullptr || adopted_by_member(turn.world, *parent, newcomer)) {
-    place_adopted(turn, newcomer, sighting);
-    if (newcomer.service.empty() && parent != nullptr) {
-      newcomer.service = parent->service;
-      newcomer.run = parent->run;
-    }
-    return;
-  }
+  if (parent == nullptr || adopted_by_member(turn.world, *parent, newcomer))
+    return place_adopted(turn, newcomer, sighting, parent);
   newcomer.parent = parent->id;
   newcomer.service = parent->service;
   newcomer.run = parent->run;
@@ -212,7 +211,7 @@ void change_process(Turn& turn, const Sighting& sighting) {
   note_stopped(turn, *process);
   Program program = program_of(sighting.command);
   const bool another = program.comm != process->program.comm || program.names != process->program.names ||
-                       program.paths != process->program.paths;
+                       program.paths != process->program.paths || program.version_only != process->program.version_only;
   process->program = std::move(program);
   if (another) consider_as_engine(turn, *process);
 }
@@ -284,9 +283,16 @@ std::vector<ProcessId> engines_in(const World& world, const SlotKey& key) {
 
 void take_in(Turn& turn, const Looked& looked) {
   for (const Sighting& sighting : looked.changed) change_process(turn, sighting);
-  for (const Sighting& sighting : looked.fresh) {
-    if (find_process(turn.world, sighting.id) == nullptr) add_process(turn, sighting);
-  }
+  // Who stands below a recorded parent first: what was adopted is placed by the sessions of those, too.
+  const auto add = [&turn](const Sighting& sighting, bool adopted_too) {
+    const bool forker_told = sighting.forker.has_value();
+    const ProcessId below = forker_told ? *sighting.forker : sighting.parent;
+    const bool below_recorded = (forker_told || !sighting.ourselves) && find_process(turn.world, below) != nullptr;
+    if ((below_recorded || adopted_too) && find_process(turn.world, sighting.id) == nullptr)
+      add_process(turn, sighting);
+  };
+  for (const Sighting& sighting : looked.fresh) add(sighting, false);
+  for (const Sighting& sighting : looked.fresh) add(sighting, true);
   if (!looked.everybody) return;
   turn.world.look_before = turn.world.last_look;
   turn.world.last_look = looked.began.value_or(turn.now.steady);

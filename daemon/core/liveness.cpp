@@ -106,6 +106,9 @@ void settle_service(Turn& turn, const std::string& name, ServiceLife& life) {
 
 void begin_engine_ladder(Turn& turn, Process& engine, const std::string& why) {
   const SlotKey key = slot_of(turn.world, engine);
+  // Its slot ended with its owner: what follows is the orphan's end, not a remedy.
+  const Process* owner = find_process(turn.world, key.owner);
+  if (key.owner != nobody && (owner == nullptr || !owner->alive())) return;
   const ServiceLife& life = turn.world.services.at(engine.service);
   const Slot* slot = find_slot(turn.world, engine);
   const bool cooling = slot != nullptr && (slot->ladder || turn.now.steady < slot->cool_until);

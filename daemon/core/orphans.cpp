@@ -190,6 +190,9 @@ void take_evidence(Turn& turn, const EvidenceLookedAt& found) {
     return revoke(turn, *engine, "is used by " + who + " (" + found.source + ")");
   }
   if (state.phase == Engine::Phase::waiting) return;
+  // How its parent ended may have been read only while the answer was awaited.
+  if (state.phase == Engine::Phase::looking && owner_of(turn.world, *engine).service())
+    return revoke(turn, *engine, "was started on purpose by a launcher");
   if (state.phase == Engine::Phase::looking_again) return kill_orphan(turn, *engine);
   if (!found.port_known && turn.now.steady - state.orphan_since < unknown_port_after) {
     state.phase = Engine::Phase::waiting;

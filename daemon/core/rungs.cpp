@@ -100,6 +100,8 @@ Tried end_worker(Turn& turn, const Place& place, Ladder& ladder) {
 
 Tried restart_service(Turn& turn, const Place& place, Ladder& ladder) {
   ServiceLife& life = turn.world.services.at(place.service);
+  if (!life.wanted && ladder.cause != Cause::hard)
+    return skip(place.service + " is to stop, when nothing that requires it runs any more");
   if (const Process* stuck = outlived_sigkill(turn.world, place.service, turn.now.steady)) {
     return skip("process " + pid_text(stuck->id) +
                 " has outlived its SIGKILL, a restart would stop the others for nothing");

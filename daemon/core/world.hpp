@@ -149,6 +149,7 @@ struct Slot {
   Steady cool_until = Steady::min();
   Steady hard_said_until = Steady::min();  ///< withheld: a stay over the hard line is said once, not at each sample
   bool exhausted = false;  ///< the last ladder ran out of rungs: not well until one works or the line is kept again
+  bool hard_exhausted = false;  ///< it was a hard line's: that line rests until `cool_until` too (law 6)
 };
 
 /// Engines replaced one slot after the other: a cycle's turn, or what an operator asked for.

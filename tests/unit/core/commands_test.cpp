@@ -19,6 +19,20 @@ Worker with_engine(History& h, Service service = app()) {
   return {worker, engine};
 }
 
+HISTORY(Command, RestartAfterAStopThatStillWaitsIsTheLastWord) {
+  Service web = bare("web");
+  web.required = {"db"};
+  h.begin(plan_of({bare("db"), web}));
+  h.ignores_signals(h.main("web"));
+  h.asks(CommandAct::stop, "db");
+  EXPECT_EQ(h.state("db"), ServiceState::ready) << "it waits for web";
+  const CommandId restart = h.asks(CommandAct::restart, "db");
+  h.at(60s);
+  EXPECT_EQ(h.status(restart), 200);
+  EXPECT_EQ(h.state("db"), ServiceState::ready);
+  EXPECT_EQ(h.run("db"), 2u);
+}
+
 HISTORY(Command, ForAnUnknownServiceNamesTheKnownOnes) {
   h.begin(plan_of({bare("db"), bare("web")}));
   const CommandId id = h.asks(CommandAct::stop, "wbe");

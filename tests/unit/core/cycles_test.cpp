@@ -40,6 +40,23 @@ HISTORY(Cycle, WaitsForOneSlotBeforeTheNext) {
   EXPECT_EQ(h.hooks.size(), 1u);
 }
 
+HISTORY(Cycle, DoesNotRestartWhatOnlyWaitsForItsDependentsToStop) {
+  Service db = with(every(1min, CycleAct::restart));
+  db.name = "db";
+  Service web = bare("web");
+  web.required = {"db"};
+  h.begin(plan_of({db, web}));
+  h.ignores_signals(h.main("web"));
+  h.at(50s);
+  h.asks(CommandAct::stop, "db");
+  h.at(70s);
+  EXPECT_EQ(h.state("web"), ServiceState::stopping);
+  EXPECT_EQ(h.state("db"), ServiceState::ready) << "it stops when web has, and is not restarted before that";
+  EXPECT_EQ(h.signals_to(h.main("db")), std::vector<int>{});
+  h.at(100s);
+  EXPECT_EQ(h.state("db"), ServiceState::stopped);
+}
+
 HISTORY(Cycle, ThatFailsEndsTheRoundAndClimbsNoLadder) {
   h.begin(with(every(1min)));
   const ProcessId a = h.starts_worker(h.main());

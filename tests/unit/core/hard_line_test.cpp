@@ -86,6 +86,19 @@ HISTORY(HardLine, OfAnotherEngineThatItsAppDoesNotReplaceIsALostOne) {
   EXPECT_EQ(h.engine(successor), EngineState::live);
 }
 
+HISTORY(HardLine, IsActedOnThoughASoftLadderHasRunOut) {
+  Service service = app();
+  service.engines[0].on_soft = {rung(RungKind::reconnect)};
+  service.engines[0].on_hard = {rung(RungKind::end)};
+  h.on_hook = [&h](const CallHook& call) { h.answers(call.id, HookResult::failed, "HTTP 500"); };
+  const auto [worker, engine] = soft_at_90s(h, service);
+  h.at(95s);
+  EXPECT_EQ(h.ledger(), std::vector<std::string>{"soft exhausted"});
+  h.has(engine, 810);
+  h.at(98s);
+  EXPECT_EQ(h.signals_to(engine), std::vector<int>{SIGTERM}) << "law 6: whatever the soft line's cool-down";
+}
+
 HISTORY(HardLine, OfALostEnginesSuccessorDoesNotForgetTheLostOne) {
   Service service = app();
   service.engines[0].on_lost = {rung(RungKind::reconnect), rung(RungKind::end)};
@@ -260,6 +273,26 @@ HISTORY(HardLine, OfATreePastItsSlackKillsTheAppProcess) {
   h.has(a, 1300);
   h.at(9s);
   EXPECT_EQ(h.signals_to(main), (std::vector<int>{SIGTERM, SIGKILL}));
+}
+
+HISTORY(HardLine, OfOneEngineIsNotKeptWaitingByASoftLadderOfAnotherInItsSlot) {
+  Service service = app();
+  service.cool_down = 2s;
+  service.engines[0].memory.for_ = 0s;
+  service.engines[0].on_soft = {wait_rung(60s), rung(RungKind::log)};
+  service.engines[0].on_hard = {rung(RungKind::reconnect), rung(RungKind::end)};
+  h.begin(service);
+  const ProcessId worker = h.starts_worker(h.main());
+  const ProcessId soft = h.starts_engine(worker);
+  const ProcessId hard = h.starts_engine(worker);
+  h.at(5s);
+  h.has(soft, 500);
+  h.at(10s);
+  h.has(hard, 900);
+  h.at(13s);
+  ASSERT_EQ(h.hooks.size(), 1u) << "asked to reconnect, for the one over its hard line";
+  EXPECT_EQ(h.hooks[0].placeholders.at("engine_pid"), std::to_string(hard.pid));
+  EXPECT_EQ(h.ledger(), (std::vector<std::string>{"soft preempted", "hard open"}));
 }
 
 }  // namespace

@@ -341,6 +341,19 @@ HISTORY(Entrypoint, ForwardsSignalsToTheMainProcess) {
   EXPECT_EQ(h.signals_to(h.main()), std::vector<int>{SIGUSR1});
 }
 
+HISTORY(Entrypoint, ForwardsNothingToAMainProcessThatHasEnded) {
+  Plan plan = plan_of_one(bare());
+  plan.entrypoint = true;
+  h.begin(plan);
+  const ProcessId helper = h.starts(h.main(), {"/usr/bin/helper"});
+  h.ignores_signals(helper);
+  const ProcessId main = h.main();
+  h.dies(main, exited(0));
+  h.happens(SignalToForward{SIGUSR1});
+  EXPECT_EQ(h.state(), ServiceState::stopping);
+  EXPECT_EQ(h.signals_to(main), std::vector<int>{});
+}
+
 // --- Requires
 // --------------------------------------------------------------------------------------------------------------------
 

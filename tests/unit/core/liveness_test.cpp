@@ -35,6 +35,26 @@ HISTORY(Liveness, IsAskedOnlyAfterReady) {
   EXPECT_EQ(h.questions, 3);
 }
 
+HISTORY(Liveness, OfAnEngineWhoseWorkerHasJustEndedBeginsNoLadder) {
+  Service service = app();
+  service.engines[0].live = every_10s();
+  service.engines[0].live->failures = 1;
+  service.engines[0].on_hung = {rung(RungKind::kill)};
+  ProbeId asked = 0;
+  h.on_probe = [&asked](const AskProbe& question) { asked = question.id; };
+  h.begin(service);
+  const ProcessId worker = h.starts_worker(h.main());
+  h.starts_engine(worker);
+  h.at(12s);
+  World world = h.world;
+  Now now = h.now();
+  now.steady += 1s;
+  step(world, ProcessEnded{worker, by_signal(SIGKILL), false}, now);
+  step(world, ProbeAnswered{asked, false, "refused"}, now);
+  EXPECT_TRUE(world.ledger.empty()) << "the look that follows finds an orphan";
+  EXPECT_GT(next_deadline(world), now.steady) << "and nothing spins until then";
+}
+
 HISTORY(Liveness, ThatFailsThriceMakesItHungAndRestartsIt) {
   answers(h, [&h] { return h.elapsed() < 25s || h.run() > 1; });
   h.begin(asked());

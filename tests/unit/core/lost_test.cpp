@@ -196,5 +196,20 @@ HISTORY(Successor, IsOneOnlyWhenItHasSettled) {
   EXPECT_EQ(h.engine(engine), EngineState::gone);
 }
 
+HISTORY(Lost, UnderALadderThatWaitsIsNoDeadlineOfItsOwn) {
+  Service service = app();
+  service.heal = 3s;
+  service.engines[0].on_hard = {wait_rung(10s), rung(RungKind::restart)};
+  h.begin(service);
+  const ProcessId worker = h.starts_worker(h.main());
+  const ProcessId engine = h.starts_engine(worker);
+  h.at(5s);
+  h.has(engine, 900);
+  h.at(7s);
+  h.killed(engine);
+  h.at(12s);
+  EXPECT_EQ(h.ledger(), std::vector<std::string>{"hard open"}) << "and the daemon does not spin while it waits";
+}
+
 }  // namespace
 }  // namespace plimsoll::core

@@ -45,6 +45,27 @@ HISTORY(Readiness, ThatIsNeverAnsweredMakesItLateAndLeavesItAlone) {
   EXPECT_FALSE(h.well());
 }
 
+HISTORY(Readiness, OfWhatOnlyWaitsToStopIsNotAskedFor) {
+  Service db = asked();
+  db.name = "db";
+  Service web = bare("web");
+  web.required = {"db"};
+  bool well = true;
+  h.on_probe = [&h, &well](const AskProbe& question) { h.answers_probe(question.id, well); };
+  h.begin(plan_of({db, web}));
+  h.at(1s);
+  h.ignores_signals(h.main("web"));
+  well = false;
+  h.killed(h.main("db"));
+  h.at(5s);
+  EXPECT_EQ(h.state("db"), ServiceState::starting);
+  h.asks(CommandAct::stop, "db");
+  const auto questions = h.questions;
+  h.at(20s);
+  EXPECT_EQ(h.state("db"), ServiceState::starting) << "it waits for web, and the daemon does not spin meanwhile";
+  EXPECT_EQ(h.questions, questions);
+}
+
 HISTORY(Readiness, OfALateOneIsAskedOn) {
   answers_from(h, 30s);
   h.begin(asked());

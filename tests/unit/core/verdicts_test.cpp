@@ -114,6 +114,28 @@ HISTORY(Launcher, WhoseEndNobodyCouldReadIsNoneInTheSameSession) {
   EXPECT_FALSE(h.alive(engine));
 }
 
+HISTORY(Launcher, WhoseExitIsReadWhileTheLastEvidenceIsLookedAtTakesTheVerdictBack) {
+  h.kernel.exit_info = false;
+  Service service = app();
+  service.engines[0].orphan.after = 5s;
+  h.begin(service);
+  const ProcessId worker = h.starts_worker(h.main());
+  const ProcessId launcher = h.starts(worker, {"/usr/bin/python3", "daemonise.py"});
+  const ProcessId engine = h.starts_engine(launcher);
+  h.after(300ms);
+  h.dies(launcher, exited(0));
+  h.at(5s);
+  World world = h.world;
+  Now now = h.now();
+  now.steady += 3s;
+  step(world, DeadlineReached{}, now);
+  step(world, ExitRead{launcher, exited(0)}, now);
+  const Effects effects = step(world, EvidenceLookedAt{engine, std::nullopt, true, "descriptors"}, now);
+  EXPECT_FALSE(std::any_of(effects.begin(), effects.end(),
+                           [](const Effect& effect) { return std::holds_alternative<SendSignal>(effect); }));
+  EXPECT_EQ(find_process(world, engine)->engine->state, EngineState::live);
+}
+
 HISTORY(Launcher, WhoseExitIsReadOnlyLaterTakesTheVerdictBack) {
   h.kernel.exit_info = false;
   Service service = app();
@@ -285,6 +307,43 @@ HISTORY(Adopted, BelowAMemberThatAdoptsIsNotTakenForItsChild) {
   EXPECT_FALSE(h.alive(engine));
 }
 
+HISTORY(Adopted, IsPlacedByASessionWhoseFirstMemberIsSeenInTheSameLook) {
+  h.kernel.run_tag = false;
+  h.begin(app());
+  h.at(10s);
+  const ProcessId first = h.forks(h.main(), {"/usr/bin/helper"});
+  h.kernel.find(first)->session = first.pid;
+  const ProcessId middle = h.forks(first, {"/usr/bin/helper"});
+  const ProcessId hopper = h.forks(middle, {"/usr/bin/helper"});
+  Looked looked;
+  h.dies(middle, exited(0));
+  looked = h.kernel.look(h.now().steady);
+  std::stable_sort(looked.fresh.begin(), looked.fresh.end(),
+                   [](const Sighting& a, const Sighting& b) { return a.ourselves && !b.ourselves; });
+  ASSERT_EQ(looked.fresh.front().id, hopper);
+  h.happens(looked);
+  EXPECT_EQ(find_process(h.world, hopper)->service, "app");
+  EXPECT_EQ(h.count(EventKind::census, hopper), 0u);
+}
+
+HISTORY(Adopted, BelowAMemberThatAdoptsIsThatMembersServicesWhereNothingElsePoints) {
+  h.kernel.run_tag = false;
+  h.begin(app());
+  h.kernel.find(h.main())->subreaper = true;
+  const ProcessId a = h.starts_worker(h.main());
+  h.starts(a, {"/usr/bin/helper"});
+  h.at(10s);
+  h.killed(a);
+  const ProcessId b = h.starts_worker(h.main());
+  h.at(20s);
+  const ProcessId helper = h.forks(b, {"/usr/bin/helper"});
+  h.kernel.find(helper)->session = helper.pid;
+  h.after(20ms);
+  h.killed(b);
+  EXPECT_EQ(find_process(h.world, helper)->service, "app");
+  EXPECT_EQ(h.count(EventKind::census, helper), 0u) << "it is not named as nobody's and then ended as ours";
+}
+
 // --- Who is an engine
 // -----------------------------------------------------------------------------------------------------------------
 
@@ -304,6 +363,15 @@ HISTORY(Engine, IsNotALookAtItsVersion) {
   const ProcessId version = h.starts(worker, {"/srv/query-engine-debian", "--version"});
   h.at(5s);
   EXPECT_FALSE(find_process(h.world, version)->engine);
+}
+
+HISTORY(Engine, IsOneAfterItsExecFromALookAtItsVersion) {
+  h.begin(app());
+  const ProcessId worker = h.starts_worker(h.main());
+  const ProcessId engine = h.starts(worker, {"/srv/query-engine-debian", "--version"});
+  h.execs(engine, {"/srv/query-engine-debian", "-p", "4466"});
+  h.at(5s);
+  EXPECT_EQ(h.engine(engine), EngineState::live);
 }
 
 HISTORY(Engine, IsNotAWorkerWithItsParentsScript) {

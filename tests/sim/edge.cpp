@@ -1,0 +1,111 @@
+// The edge of the simulation: what daemon/run does with an effect, and what comes back.
+#include <algorithm>
+#include <cerrno>
+
+#include "tests/sim/life.hpp"
+
+namespace plimsoll::sim {
+
+using namespace std::chrono_literals;
+using namespace core;
+
+void Life::perform(const Spawn& spawn) {
+  if (mix(seed_, spawn.run, ++draws_) % 8 < moods_.spawn_fails) {
+    const bool missing = draws_ % 2 == 0;
+    queue_.emplace_back(SpawnFailed{spawn.service, spawn.run, missing ? ENOENT : EAGAIN, missing ? "exec" : "clone",
+                                    missing ? "No such file or directory" : "Resource temporarily unavailable"});
+    return;
+  }
+  const auto life = world_.services.find(spawn.service);
+  SimProcess& made = kernel_.spawn(spawn.service, spawn.run, life->second.plan->command, steady_);
+  give_nature(made, mix(seed_, spawn.run, made.id.start_time));
+  const ProcessId id = made.id;
+  queue_.emplace_back(SpawnSucceeded{spawn.service, spawn.run, id});
+  const std::uint64_t bits = mix(seed_, id.start_time, 33);
+  later(Duration{static_cast<Duration::rep>(5 + mix(seed_, id.start_time, 31) % 300)}, [this, id] { boot(id); });
+  // Said whether anybody waits for it or not; at times too late, or never.
+  if (bits % 6 != 0)
+    later(Duration{static_cast<Duration::rep>(bits / 8 % (bits % 6 == 1 ? 6'000 : 800))}, [this, spawn] {
+      happens(ReadySaid{spawn.service, spawn.run, "descriptor 3"});
+    });
+}
+
+void Life::perform(const SendSignal& send) {
+  kernel_.deliver(send.to, send.signal, steady_);
+}
+
+void Life::perform(const ReadMemory& read) {
+  if (moods_.readings_lost > 0) {
+    --moods_.readings_lost;
+    return;
+  }
+  MemorySampled sampled;
+  for (const ProcessId& id : read.of) {
+    const SimProcess* process = kernel_.find(id);
+    if (process == nullptr || !process->alive()) continue;
+    const bool exact = read.exact && moods_.exact_readable;
+    Sample sample{id, process->rss, std::nullopt, exact, exact ? Bytes{} : moods_.statm_hides};
+    if (!exact && sample.rss > moods_.statm_hides) sample.rss.count -= moods_.statm_hides.count;
+    if (read.peak) sample.peak = process->rss;
+    sampled.samples.push_back(sample);
+  }
+  queue_.emplace_back(std::move(sampled));
+}
+
+void Life::perform(const CallHook& call) {
+  hooks_known_.push_back(call.id);
+  hooks_open_.push_back(call.id);
+  answer_hook(call);
+}
+
+void Life::perform(const CancelHook& cancel) {
+  std::erase(hooks_open_, cancel.id);
+}
+
+/// What is stopped, or gone, answers nobody. Now and then an answer is lost, and the core has to keep the time.
+void Life::perform(const AskProbe& ask) {
+  probes_known_.push_back(ask.id);
+  const std::uint64_t bits = mix(seed_, ask.id, 53);
+  const SimProcess* target = kernel_.find(ask.target);
+  const bool well = target != nullptr && target->alive() && !target->halted && bits % 8 >= moods_.probes;
+  if (bits / 8 % 32 == 0) return;
+  const ProbeId id = ask.id;
+  later(well ? Duration{static_cast<Duration::rep>(bits / 256 % 100)} : ask.timeout, [this, id, well] {
+    happens(ProbeAnswered{id, well, well ? "accepted" : "refused"});
+  });
+}
+
+void Life::perform(const LookAtEvidence& look) {
+  if (moods_.evidence_lost > 0) {
+    --moods_.evidence_lost;
+    return;
+  }
+  EvidenceLookedAt seen{look.engine, std::nullopt, moods_.ports_known,
+                        moods_.ports_known ? "descriptors" : "nothing readable"};
+  const auto found = connections_.find(look.engine);
+  if (found != connections_.end() && moods_.ports_known) {
+    const SimProcess* by = kernel_.find(found->second);
+    const bool counts = std::find(look.members.begin(), look.members.end(), found->second) != look.members.end();
+    if (counts && by != nullptr && by->alive()) seen.connected = found->second;
+  }
+  stale_.emplace_back(seen);
+  queue_.emplace_back(std::move(seen));
+}
+
+void Life::perform(const LookForLeftovers& look) {
+  LeftoversLookedFor found{look.service, {}};
+  for (const SimProcess* process : kernel_.living()) {
+    if (process->leftover_of == look.service) found.found.push_back({process->id, "old", 7, 42});
+  }
+  queue_.emplace_back(std::move(found));
+}
+
+void Life::perform(const SignalLeftover& send) {
+  kernel_.deliver(send.to, send.signal, steady_);
+}
+
+void Life::perform(const DescribeStuck& stuck) {
+  queue_.emplace_back(StuckDescribed{stuck.service, "in state D, waiting in nfs_wait"});
+}
+
+}  // namespace plimsoll::sim

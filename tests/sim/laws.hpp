@@ -1,0 +1,222 @@
+// The laws, as code of their own, written from docs/architecture.md and docs/verdicts.md and not from the core: nothing
+// here calls into daemon/core. What is true comes from the simulated kernel, which wrote down who forked whom; what was
+// told to the core comes from the events it was given; what it did and said, from its effects. Of the World only that
+// is read which `status` would show anybody: plan, states of services, ladders at work, the ledger, holds.
+//
+// One word runs through them: a process is `placed` when a census has told of it and it was not named as nobody's. The
+// core cannot be held to what it was never told; it is held to everything else.
+//
+// laws.cpp keeps the record and decides which check sees what; laws_signals.cpp is about who gets a signal and why
+// (laws 1, 4, 6), laws_runs.cpp about runs, stops and orphans (2, 3, 4), laws_ladders.cpp about remedies (5, 6, 7), and
+// laws_answers.cpp about whoever waits (8, 10, deadlines).
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "daemon/core/effect.hpp"
+#include "daemon/core/event.hpp"
+#include "daemon/core/world.hpp"
+#include "tests/sim/kernel.hpp"
+
+namespace plimsoll::sim {
+
+/// Before anything in a history, and near enough to be reckoned with.
+inline constexpr Steady long_ago{};
+
+class Laws {
+ public:
+  explicit Laws(const Kernel& kernel) : kernel_(kernel) {}
+
+  void begin(const core::World& world);
+  void before(const core::World& world, const core::Event& event, core::Now now);
+  void after(const core::World& world, const core::Event& event, const core::Effects& effects, core::Now now);
+  /// Nothing is queued: the daemon would wait for its timer now.
+  void at_rest(const core::World& world, Steady now);
+  /// The next step has to come to nothing.
+  void expect_nothing(std::string why) { nothing_expected_ = std::move(why); }
+  void never_quit() { breaks("law 4, the daemon ends", "it was told to stop and is still there two minutes later"); }
+  [[nodiscard]] const std::string& broken() const { return broken_; }
+
+ private:
+  /// What is known of one process.
+  struct Seen {
+    std::vector<std::string> argv;  ///< as a census has told it
+    int session = 0;
+    char state = 0;
+    Steady told = core::never;   ///< first shown by a census, or spawned
+    bool by_its_forker = false;  ///< and then its parent was who forked it
+    bool nobodys = false;        ///< named as such, or left behind by an operator's word
+    Steady end_told = core::never;
+    Steady reap_told = core::never;
+    std::optional<Exit> exit_told;
+    bool exit_in_time = false;  ///< with the end itself
+    bool listed = false;        ///< engine_found was said
+    bool verdict = false;       ///< a word about its end was said
+    std::optional<Steady> asked;
+    Duration grace{};
+    std::optional<Steady> killed;
+    bool doomed = false;  ///< asked outside of a stop: SIGKILL follows when its grace is over
+    std::optional<Steady> soft_since;
+    std::optional<Steady> hard_since;
+    Bytes rss;
+    std::optional<Steady> looked_at;  ///< the evidence about it
+    bool used = false;
+    bool port_known = true;
+    Steady orphan_said = core::never;
+    Steady acted_on = long_ago;  ///< a rung for it was tried
+    Steady limit_said = long_ago;
+  };
+  struct Run {
+    core::ServiceState state = core::ServiceState::stopped;
+    Steady since{};
+    RunNumber number = 0;
+    bool spawning = false;
+    ProcessId main;
+    Steady up_at{};  ///< spawned, then ready
+    Steady spawned_at{};
+    Steady stop_began{};
+    Duration grace{};
+    bool main_asked = false;
+    int failures = 0;
+    std::deque<Steady> backoffs;
+    Steady backoff_until = long_ago;
+    bool backoff_known = false;
+    bool series_known = true;    ///< how many failures the backoff counts
+    bool by_rung = false;        ///< a rung of ours acted on this run's main or app process
+    std::optional<bool> again;   ///< whether the policy starts it again, from the end of its main process on
+    Steady told_off = long_ago;  ///< an operator's or a reload's last word
+    int acts_left_over = 0;
+    bool out_of_plan = false;
+    Steady leftovers_at = long_ago;
+  };
+  struct Asked {
+    core::CommandAct act;
+    Steady deadline;
+  };
+  struct Hooked {
+    std::string service;
+    Steady deadline;
+    bool by_ladder = false;
+  };
+  struct Open {
+    std::size_t rungs = 0;
+    std::size_t given_back = 0;  ///< looked at for that
+    core::Cause cause{};
+    std::string service;
+    bool acted = false;
+  };
+
+  void breaks(const std::string& law, const std::string& how);
+
+  // laws.cpp
+  void take_event(const core::World& world, const core::Event& event);
+  void take_looked(const core::Looked& looked);
+  void take_samples(const core::World& world, const core::MemorySampled& sampled);
+  void take_end(const core::World& world, const core::ProcessEnded& ended);
+  void told_otherwise(const std::string& name, Run& run, bool anew);
+  void take_command(const core::World& world, const core::CommandGiven& command);
+  void take_record(const core::World& world, const core::Entry& entry);
+  void take_states(const core::World& world);
+  [[nodiscard]] bool budget_spent_for(const std::string& service) const;
+  [[nodiscard]] bool just_died(const std::string& service) const;
+  void take_state(const core::World& world, const std::string& name, const core::ServiceLife& life);
+  [[nodiscard]] bool exempt(const SimProcess& process) const;
+  [[nodiscard]] bool placed(const SimProcess& process) const;
+  /// Every fork from the main process down to it was shown by a census while it was to be seen, and what each runs.
+  [[nodiscard]] bool known_line(const SimProcess& process) const;
+  [[nodiscard]] bool shown_line(const core::World& world, const SimProcess& process) const;
+  [[nodiscard]] const EngineRule* rule_of(const core::World& world, const SimProcess& process) const;
+  [[nodiscard]] bool is_engine(const core::World& world, const SimProcess& process) const;
+  [[nodiscard]] bool below_engine(const core::World& world, const SimProcess& process) const;
+  [[nodiscard]] static bool withheld(const core::World& world, bool hard);
+  [[nodiscard]] const core::Intervention* entry_of(const core::World& world, core::InterventionId id) const;
+  [[nodiscard]] const Service* plan_of(const core::World& world, const std::string& name) const;
+  [[nodiscard]] bool up(const std::string& service) const;
+  [[nodiscard]] bool stopping(const std::string& service) const;
+  [[nodiscard]] bool settled(Duration since_reload) const { return now_.steady - reloaded_ > since_reload; }
+  static std::string pid(ProcessId id) { return std::to_string(id.pid); }
+
+  // laws_signals.cpp
+  void check_signal(const core::World& world, const core::SendSignal& send, const core::Event& event);
+  void check_ask(const core::World& world, const SimProcess& process, Seen& seen, int signal);
+  void check_kill(const core::World& world, const SimProcess& process, Seen& seen);
+  [[nodiscard]] bool descends(const SimProcess& process, ProcessId ancestor) const;
+  [[nodiscard]] bool has_reason(const SimProcess& process) const;
+  void check_reason(const core::World& world, const SimProcess& process);
+  void check_orphan(const core::World& world, const SimProcess& process, const Seen& seen);
+  void check_order(const core::World& world, const SimProcess& process);
+  void check_leftover(const core::SignalLeftover& send);
+  void check_graces(const core::World& world);
+  void check_forwarded(const core::World& world, const core::SignalToForward& forward, const core::Effects& effects);
+  [[nodiscard]] bool hard_reached(const core::World& world, const SimProcess& process) const;
+  [[nodiscard]] bool is_last_resort(const core::World& world, const SimProcess& process, const Seen& seen) const;
+
+  // laws_runs.cpp
+  void check_spawn(const core::World& world, const core::Spawn& spawn);
+  void check_backoff(const core::World& world, const core::Spawn& spawn);
+  void check_rest(const core::World& world);
+  void check_stops(const core::World& world);
+  void check_stop_begins(const core::World& world, const std::string& name, const core::ServiceLife& life);
+  void check_after_end(const core::World& world, const std::string& name, const Run& run);
+  void check_orphans(const core::World& world);
+  void check_engines(const core::World& world);
+  void check_nobodys(const core::World& world, const core::Entry& entry);
+  void enter_backoff(const core::World& world, const std::string& name, Run& run, bool ended);
+
+  // laws_ladders.cpp
+  void check_ledger(const core::World& world);
+  void check_opened(const core::World& world, const core::Intervention& one);
+  void give_back(const core::World& world);
+  void check_rung(const core::World& world, const core::Intervention& one);
+  void check_lost(const core::World& world, const core::Intervention& one);
+  void check_soft(const core::World& world, const core::Intervention& one);
+  void check_one_healer(const core::World& world);
+  void check_hard(const core::World& world);
+  void check_verdict(const core::World& world, const core::Entry& entry);
+  void check_withheld(const core::World& world, const core::Entry& entry);
+  void note_ended(const core::World& world, const core::Intervention& one);
+
+  // laws_answers.cpp
+  void check_hook(const core::World& world, const core::CallHook& call, const core::Event& event);
+  void check_answer(const core::Answer& answer);
+  void check_waiting(const core::World& world);
+  void check_quit(const core::World& world, const core::Quit& quit);
+  void check_stopping(const core::World& world, const core::Event& event);
+  void check_nothing(const core::Effects& effects);
+
+  const Kernel& kernel_;
+  core::Now now_{};
+  std::string broken_;
+  std::string nothing_expected_;
+  std::map<ProcessId, Seen> seen_;
+  std::map<std::string, Run> runs_;
+  std::map<core::CommandId, Asked> asked_;
+  std::set<core::CommandId> answered_;
+  std::map<core::HookId, Hooked> hooks_;
+  std::map<core::InterventionId, Open> open_;
+  core::InterventionId last_opened_ = 0;
+  std::map<std::string, std::deque<Steady>> acts_;
+  std::map<std::string, Steady> cool_;  ///< slot or service → when it has cooled down
+  std::vector<core::Entry> said_;       ///< in this step
+  Steady reloaded_ = long_ago;
+  Steady withheld_at_ = long_ago;
+  Steady hidden_at_ = long_ago;  ///< the last census that was not complete
+  bool stop_asked_ = false;
+  bool was_stopping_ = false;
+  bool forced_ = false;
+  Steady stop_deadline_ = core::never;
+  Steady second_{};
+  int in_second_ = 0;
+  Steady last_step_{};
+  Steady deadline_ = core::never;                ///< as it was announced
+  Steady woke_ = long_ago;                       ///< the daemon stood still until then: nothing could be done in time
+  std::set<std::string> rounds_;                 ///< services with a round at work before this step
+  const core::CommandGiven* command_ = nullptr;  ///< that this step answers
+};
+
+}  // namespace plimsoll::sim

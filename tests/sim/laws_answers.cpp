@@ -1,0 +1,107 @@
+// Laws 8 and 10: whoever asks gets an answer in its time, the daemon ends only when it is told to, and its timer is
+// neither late nor restless.
+#include <algorithm>
+#include <utility>
+
+#include "daemon/core/step.hpp"
+#include "tests/sim/laws.hpp"
+
+namespace plimsoll::sim {
+
+using namespace std::chrono_literals;
+using namespace core;
+
+void Laws::check_hook(const World&, const CallHook& call, const Event& event) {
+  const auto* command = std::get_if<CommandGiven>(&event);
+  const bool by_operator = command != nullptr && command->act == CommandAct::hook;
+  const SimProcess* target = kernel_.find(call.target);
+  if (target == nullptr || seen_[call.target].end_told != never)
+    breaks("law 1, hooks go to the living",
+           "hook " + call.hook.name + " is for process " + pid(call.target) + ", which is gone");
+  if (target != nullptr && target->service != call.service)
+    breaks("law 1, hooks go to their service",
+           "hook " + call.hook.name + " of " + call.service + " goes to another's process");
+  if (!by_operator && seen_[call.target].state == 'T')
+    breaks("law 8, hooks",
+           "hook " + call.hook.name + " is for process " + pid(call.target) + ", which is stopped and cannot answer");
+  if (hooks_.contains(call.id)) breaks("law 8, hooks", "hook " + std::to_string(call.id) + " is called twice");
+  hooks_[call.id] = {call.service, now_.steady + call.timeout + 2s, !by_operator};
+}
+
+void Laws::check_answer(const Answer& answer) {
+  if (asked_.erase(answer.command) == 0) {
+    const char* how = answered_.contains(answer.command) ? " is answered twice" : " is answered, and was never given";
+    // A restart that is a start gives its answer by the one or the other.
+    return breaks("law 8, one answer", "command " + std::to_string(answer.command) + how);
+  }
+  answered_.insert(answer.command);
+}
+
+void Laws::check_waiting(const World& world) {
+  for (const auto& [id, asked] : asked_) {
+    // What a long pause has delayed goes on from its end.
+    if (now_.steady > asked.deadline && now_.steady - woke_ > 20min)
+      breaks("law 8, commands", "command " + std::to_string(id) + " has no answer in its time");
+  }
+  for (const auto& [id, hooked] : hooks_) {
+    if (hooked.by_ladder && now_.steady > hooked.deadline && world.services.contains(hooked.service))
+      breaks("law 8, hooks", "hook " + std::to_string(id) + " has no answer, and nobody has given it up");
+  }
+}
+
+void Laws::check_stopping(const World& world, const Event& event) {
+  if (world.stopping && !was_stopping_) {
+    stop_deadline_ = now_.steady + world.plan->daemon.stop_within;
+    const bool essential = std::any_of(world.services.begin(), world.services.end(), [](const auto& item) {
+      const ServiceState state = item.second.state;
+      return item.second.plan->essential && (state == ServiceState::failed || state == ServiceState::stopped);
+    });
+    if (!std::holds_alternative<StopRequested>(event) && !essential)
+      breaks("law 10, it never ends by itself", "everything is stopped, and nobody asked for it");
+  }
+  if (!world.stopping && stop_asked_) breaks("law 4, the daemon ends", "it was told to stop, and does not");
+  was_stopping_ = world.stopping;
+}
+
+void Laws::check_quit(const World& world, const Quit& quit) {
+  if (!world.stopping) breaks("law 10, it never ends by itself", "it quits, and was not told to");
+  const bool stuck = std::any_of(world.services.begin(), world.services.end(),
+                                 [](const auto& item) { return item.second.state == ServiceState::stuck; });
+  for (const SimProcess* process : kernel_.living()) {
+    if (process->service.empty() || exempt(*process)) continue;
+    const auto life = world.services.find(process->service);
+    if (life == world.services.end() || life->second.state != ServiceState::stuck)
+      breaks("law 3, nothing left", "it quits, and process " + pid(process->id) + " of " + process->service + " lives");
+  }
+  if (stuck != (quit.code == 81)) breaks("law 4, the exit code", "it quits with " + std::to_string(quit.code));
+}
+
+void Laws::check_nothing(const Effects& effects) {
+  const std::string why = std::exchange(nothing_expected_, {});
+  if (why.empty()) return;
+  // A cycle that waits for the budget or for a window looks again within a second: the one timer that is not exact.
+  const bool cycle =
+      std::any_of(said_.begin(), said_.end(), [](const Entry& entry) { return entry.kind == EventKind::cycle; });
+  if (cycle) return;
+  // Readings of memory go on at their own pace; to look is no act.
+  for (const Effect& effect : effects) {
+    if (const auto* record = std::get_if<Record>(&effect))
+      return breaks("law 8, what is late or early changes nothing", why + " led to: " + record->entry.why);
+    breaks("law 8, what is late or early changes nothing",
+           why + " had an effect of kind " + std::to_string(effect.index()));
+  }
+}
+
+void Laws::at_rest(const World& world, Steady now) {
+  const Steady deadline = next_deadline(world);
+  if (deadline <= now) breaks("law 10, no spinning", "the next deadline is not ahead: the daemon would spin");
+  if (now - second_ >= 1s) {
+    second_ = now;
+    in_second_ = 0;
+  }
+  if (++in_second_ > 6'000) breaks("law 10, no spinning", "more than 6,000 turns within a second");
+  last_step_ = now;
+  deadline_ = deadline;
+}
+
+}  // namespace plimsoll::sim
