@@ -4,21 +4,40 @@ $PLIMSOLL_BIN: folder of plimsolld and plimsollctl (default build/bin). $PLIMSOL
 (default build/programs). $PLIMSOLL_SLOW stretches all deadlines (a factor, for sanitizer builds).
 """
 
+import atexit
 import http.client
 import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 from processes import arguments, children_of
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BIN = pathlib.Path(os.environ.get("PLIMSOLL_BIN", ROOT / "build" / "bin")).resolve()
-PROGRAMS = pathlib.Path(os.environ.get("PLIMSOLL_PROGRAMS", ROOT / "build" / "programs")).resolve()
+
+
+def for_all_users(folder):
+    """The folder, or a copy of what runs in it where other users cannot come (a clone in root's home): some tests are of
+    daemons and services that are not root's."""
+    if os.getuid() != 0 or all(parent.stat().st_mode & 0o001 for parent in (folder, *folder.parents)):
+        return folder
+    copy = pathlib.Path(tempfile.mkdtemp(prefix="plimsoll-programs-"))
+    atexit.register(shutil.rmtree, copy, True)
+    copy.chmod(0o755)
+    for file in folder.iterdir():
+        if file.is_file() and not file.name.startswith(("unit_", "plimsoll_")):
+            shutil.copy2(file, copy)
+    return copy
+
+
+BIN = for_all_users(pathlib.Path(os.environ.get("PLIMSOLL_BIN", ROOT / "build" / "bin")).resolve())
+PROGRAMS = for_all_users(pathlib.Path(os.environ.get("PLIMSOLL_PROGRAMS", ROOT / "build" / "programs")).resolve())
 SLOW = float(os.environ.get("PLIMSOLL_SLOW", "1"))
 PLIMSOLLD = str(BIN / "plimsolld")
 PLIMSOLLCTL = str(BIN / "plimsollctl")
