@@ -21,8 +21,9 @@ struct Problem {
 std::string to_text(const Problem& problem);
 
 struct Loaded {
-  Plan plan;                      ///< meaningful only if `problems` is empty
-  std::vector<Problem> problems;  ///< in the order of the lines
+  Plan plan;                         ///< meaningful only if `problems` is empty
+  std::vector<Problem> problems;     ///< in the order of the files and their lines
+  std::vector<std::string> files{};  ///< that it was read from, in that order; empty if one of them is no TOML
   [[nodiscard]] bool ok() const { return problems.empty(); }
 };
 
@@ -30,7 +31,7 @@ struct Loaded {
 /// placed at
 /// `--set:1:COLUMN`. Zones are read from the machine here.
 Loaded load_text(std::string_view text, const std::string& name, const std::vector<std::string>& overrides = {});
-/// Reads `path`; a `conf.d` with .toml files beside it is refused as not yet supported.
+/// Reads `path`, and every `conf.d/*.toml` beside it, which adds services to it (and may have the `[daemon]`).
 Loaded load_file(const std::string& path, const std::vector<std::string>& overrides = {});
 
 /// The whole plan as TOML, every default written out. load_text() of it gives an equal plan.

@@ -1,20 +1,11 @@
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <filesystem>
-#include <memory>
-#include <system_error>
+#include <utility>
 
+#include "config/files.hpp"
 #include "config/tables.hpp"
 
 namespace plimsoll::config {
 namespace {
-
-namespace fs = std::filesystem;
-
-constexpr std::size_t longest_file = 4 * 1024 * 1024;
 
 /// An engine that the daemon launches itself is up before its app: the app requires it.
 void bind_engines(std::vector<Service>& services) {
@@ -45,9 +36,9 @@ void read_services(Reader& root, Zones& zones, Plan& into) {
   into.services = in_order_of_need(std::move(into.services), ordered_at, root.findings());
 }
 
-Loaded load_table(const Table& table, const std::string& name) {
+Loaded load_table(const Table& table, Findings findings, std::vector<std::string> files) {
   Loaded loaded;
-  Findings findings{name};
+  loaded.files = std::move(files);
   Reader root{table, Place{0, 1, 1}, {}, findings};
   if (std::optional<Reader> daemon = root.table("daemon")) read_daemon(*daemon, loaded.plan.daemon);
   Zones zones;
@@ -57,37 +48,67 @@ Loaded load_table(const Table& table, const std::string& name) {
   return loaded;
 }
 
-Loaded failed(const std::string& file, const std::string& text) {
-  return {{}, {{file, 0, 0, text}}};
+/// A table of `[daemon]`, or of one service, is whole in one file: who reads it there has read all of it.
+void add_member(Table& base, const Member& member, const std::string& path, Findings& findings) {
+  const Member* before = base.find(member.key);
+  if (before == nullptr) {
+    base.members.push_back(member);
+    return;
+  }
+  findings.add(member.place,
+               path + ": is in " + findings.place_text(before->place) + " too; a table stands in one file, whole");
 }
 
-struct Closing {
-  void operator()(std::FILE* file) const { std::fclose(file); }
-};
-
-/// The file's text; false when it cannot be read, errno says why.
-bool read_text(const std::string& path, std::string& into) {
-  const std::unique_ptr<std::FILE, Closing> file{std::fopen(path.c_str(), "re")};
-  if (!file) return false;
-  std::array<char, 16 * 1024> chunk{};
-  for (std::size_t got = 0; (got = std::fread(chunk.data(), 1, chunk.size(), file.get())) > 0;) {
-    into.append(chunk.data(), got);
-    if (into.size() > longest_file) {
-      errno = EFBIG;
-      return false;
+void add_file(Table& base, const Table& more, Findings& findings) {
+  for (const Member& member : more.members) {
+    const auto found = std::find_if(base.members.begin(), base.members.end(),
+                                    [&](const Member& one) { return one.key == member.key; });
+    Table* const before =
+        found != base.members.end() && member.key == "services" ? std::get_if<Table>(&found->value.is) : nullptr;
+    const Table* const services = std::get_if<Table>(&member.value.is);
+    if (before == nullptr || services == nullptr) {
+      add_member(base, member, member.key, findings);
+      continue;
+    }
+    for (const Member& service : services->members) {
+      add_member(*before, service, "services." + spelled_key(service.key), findings);
     }
   }
-  return std::ferror(file.get()) == 0;
 }
 
-/// A file that would add to this one, or nothing.
-std::string first_of_conf_d(const std::string& path) {
-  std::error_code error;
-  std::vector<std::string> found;
-  for (const fs::directory_entry& entry : fs::directory_iterator{fs::path{path}.parent_path() / "conf.d", error}) {
-    if (entry.path().extension() == ".toml") found.push_back(entry.path().string());
+/// Each file's TOML by itself. What is no TOML is told alone, of every file.
+std::variant<std::vector<Value>, std::vector<Problem>> parse_files(const std::vector<File>& files) {
+  std::vector<Value> values;
+  std::vector<Problem> malformed;
+  for (const File& file : files) {
+    std::variant<Value, Problem> written = parse_toml(file.text, file.path, static_cast<int>(values.size()));
+    if (const Problem* problem = std::get_if<Problem>(&written)) malformed.push_back(*problem);
+    values.push_back(malformed.empty() ? std::get<Value>(std::move(written)) : Value{});
   }
-  return found.empty() ? std::string{} : *std::min_element(found.begin(), found.end());
+  if (!malformed.empty()) return malformed;
+  return values;
+}
+
+Loaded load_files(const std::vector<File>& files, const std::vector<std::string>& overrides) {
+  std::variant<std::vector<Value>, std::vector<Problem>> parsed = parse_files(files);
+  if (auto* problems = std::get_if<std::vector<Problem>>(&parsed)) return {{}, std::move(*problems), {}};
+  std::vector<std::string> paths;
+  for (const File& file : files) paths.push_back(file.path);
+  Findings findings{paths};
+  auto& values = std::get<std::vector<Value>>(parsed);
+  Table table = std::get<Table>(std::move(values.front().is));
+  for (std::size_t i = 1; i < values.size(); ++i) add_file(table, std::get<Table>(values[i].is), findings);
+  std::vector<Problem> malformed;
+  for (std::size_t i = 0; i < overrides.size(); ++i) {
+    std::variant<Value, Problem> over = parse_override(overrides[i], static_cast<int>(files.size() + i));
+    if (const Problem* problem = std::get_if<Problem>(&over)) {
+      malformed.push_back(*problem);
+    } else {
+      merge(table, std::get<Table>(std::move(std::get<Value>(over).is)));
+    }
+  }
+  if (!malformed.empty()) return {{}, std::move(malformed), {}};
+  return load_table(table, std::move(findings), std::move(paths));
 }
 
 }  // namespace
@@ -98,29 +119,13 @@ std::string to_text(const Problem& problem) {
 }
 
 Loaded load_text(std::string_view text, const std::string& name, const std::vector<std::string>& overrides) {
-  std::variant<Value, Problem> written = parse_toml(text, name, 0);
-  if (const Problem* problem = std::get_if<Problem>(&written)) return {{}, {*problem}};
-  Table& table = std::get<Table>(std::get<Value>(written).is);
-  std::vector<Problem> malformed;
-  for (std::size_t i = 0; i < overrides.size(); ++i) {
-    std::variant<Value, Problem> over = parse_override(overrides[i], static_cast<int>(i) + 1);
-    if (const Problem* problem = std::get_if<Problem>(&over)) {
-      malformed.push_back(*problem);
-    } else {
-      merge(table, std::get<Table>(std::move(std::get<Value>(over).is)));
-    }
-  }
-  if (!malformed.empty()) return {{}, std::move(malformed)};
-  return load_table(table, name);
+  return load_files({{name, std::string{text}}}, overrides);
 }
 
 Loaded load_file(const std::string& path, const std::vector<std::string>& overrides) {
-  std::string text;
-  if (!read_text(path, text)) return failed(path, "cannot be read: " + std::generic_category().message(errno));
-  if (const std::string other = first_of_conf_d(path); !other.empty()) {
-    return failed(other, "a conf.d beside the file is not yet supported");
-  }
-  return load_text(text, path, overrides);
+  std::variant<std::vector<File>, std::vector<Problem>> read = read_files(path);
+  if (auto* problems = std::get_if<std::vector<Problem>>(&read)) return {{}, std::move(*problems), {}};
+  return load_files(std::get<std::vector<File>>(read), overrides);
 }
 
 }  // namespace plimsoll::config

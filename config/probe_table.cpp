@@ -55,8 +55,22 @@ void read_unix_probe(Reader& table, Probe& into) {
   into = std::move(probe);
 }
 
-/// What only a service can say of itself, once.
+/// What only a service can say of itself.
+void read_notify_probe(Reader& table, Probe& into) {
+  bool notify = false;
+  if (!table.read("notify", notify)) return;
+  table.require(notify, "notify", "must be true (or another way of asking)");
+  into = NotifyProbe{};
+}
+
+/// The same, once.
 void read_said(Reader& table, Probe& into) {
+  read_notify_probe(table, into);
+  FdProbe fd;
+  if (table.read("fd", fd.fd)) {
+    table.require(fd.fd > 2 && fd.fd < 256, "fd", "must be a descriptor from 3 to 255");
+    into = fd;
+  }
   LogProbe log;
   if (table.read("log", log.line)) {
     table.require(!log.line.empty(), "log",
@@ -85,6 +99,19 @@ void read_engine_probe(Reader& table, Probe& into) {
 
 }  // namespace
 
+namespace {
+
+/// A keep-alive that does not come is the failure: nothing is asked, and nothing counted.
+void take_keep_alive_terms(Reader& table, Liveness& live) {
+  live.timeout = Duration{30'000};
+  live.failures = live.successes = 1;
+  for (const char* key : {"interval", "failures", "successes"}) {
+    table.require(!table.has(key), key, "must not be here (one keep-alive that does not come in time is enough)");
+  }
+}
+
+}  // namespace
+
 void read_live(Reader& parent, bool of_engine, std::optional<Liveness>& into) {
   std::optional<Reader> table = parent.table("live");
   if (!table) return;
@@ -95,13 +122,15 @@ void read_live(Reader& parent, bool of_engine, std::optional<Liveness>& into) {
     read_http_probe(*table, live.how);
     read_tcp_probe(*table, live.how);
     read_unix_probe(*table, live.how);
+    read_notify_probe(*table, live.how);
   }
   read_exec_probe(*table, live.how);
-  constexpr std::array ways{"http", "tcp", "unix", "exec"};
+  constexpr std::array ways{"http", "tcp", "unix", "exec", "notify"};
   const auto written = std::count_if(ways.begin(), ways.end(), [&](const char* way) { return table->has(way); });
   if (written != 1)
     table->lacks(of_engine ? "must have one of 'http', 'tcp' and 'exec'"
-                           : "must have one of 'http', 'tcp', 'unix' and 'exec'");
+                           : "must have one of 'http', 'tcp', 'unix', 'exec' and 'notify'");
+  if (std::holds_alternative<NotifyProbe>(live.how)) take_keep_alive_terms(*table, live);
   if (table->read("interval", live.interval)) {
     table->require(live.interval >= Duration{10}, "interval", "must be at least 10ms");
   }
@@ -110,7 +139,6 @@ void read_live(Reader& parent, bool of_engine, std::optional<Liveness>& into) {
   }
   if (table->read("failures", live.failures)) table->require(live.failures >= 1, "failures", "must be at least 1");
   if (table->read("successes", live.successes)) table->require(live.successes >= 1, "successes", "must be at least 1");
-  table->not_yet({"watchdog"});
   table->finish();
   into = std::move(live);
 }
@@ -124,9 +152,9 @@ void read_ready(Reader& parent, std::optional<Readiness>& into) {
   read_unix_probe(*table, ready.how);
   read_exec_probe(*table, ready.how);
   read_said(*table, ready.how);
-  constexpr std::array ways{"http", "tcp", "unix", "exec", "log", "delay"};
+  constexpr std::array ways{"http", "tcp", "unix", "exec", "notify", "fd", "log", "delay"};
   const auto written = std::count_if(ways.begin(), ways.end(), [&](const char* way) { return table->has(way); });
-  if (written != 1) table->lacks("must have one of 'http', 'tcp', 'unix', 'exec', 'log' and 'delay'");
+  if (written != 1) table->lacks("must have one of 'http', 'tcp', 'unix', 'exec', 'notify', 'fd', 'log' and 'delay'");
   if (table->read("interval", ready.interval)) {
     table->require(is_asked(ready.how), "interval", "must not be here (nothing is asked again and again)");
     table->require(ready.interval >= Duration{10}, "interval", "must be at least 10ms");
@@ -139,7 +167,6 @@ void read_ready(Reader& parent, std::optional<Readiness>& into) {
                    "must be below timeout (" + plimsoll::to_text(ready.timeout) + ")");
   }
   table->read_word<bool>("on_timeout", ready.restart_on_timeout, {{"log", false}, {"restart", true}});
-  table->not_yet({"notify", "fd"});
   table->finish();
   into = std::move(ready);
 }

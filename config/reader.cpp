@@ -13,12 +13,20 @@ void Findings::misfit(const std::string& path, const Value& value, const std::st
   add(value.place, path + ": " + rule + ", not '" + shown(value) + "'");
 }
 
+std::string Findings::file_of(const Place& place) const {
+  const auto source = static_cast<std::size_t>(place.source);
+  return source < files_.size() ? files_[source] : "--set";
+}
+
+std::string Findings::place_text(const Place& place) const {
+  return file_of(place) + ":" + std::to_string(place.line);
+}
+
 std::vector<Problem> Findings::in_order() && {
   std::stable_sort(found_.begin(), found_.end(), [](const Finding& a, const Finding& b) { return a.place < b.place; });
   std::vector<Problem> problems;
   for (Finding& finding : found_) {
-    problems.push_back({finding.place.source == 0 ? file_ : "--set", finding.place.line, finding.place.column,
-                        std::move(finding.text)});
+    problems.push_back({file_of(finding.place), finding.place.line, finding.place.column, std::move(finding.text)});
   }
   return problems;
 }

@@ -17,7 +17,10 @@ namespace plimsoll::config {
 /// Everything found wrong so far.
 class Findings {
  public:
-  explicit Findings(std::string file) : file_(std::move(file)) {}
+  /// `files`: by the sources of places; what is beyond them is an override.
+  explicit Findings(std::vector<std::string> files) : files_(std::move(files)) {}
+  /// "FILE:LINE".
+  [[nodiscard]] std::string place_text(const Place& place) const;
   void add(Place place, std::string text);
   /// `path: rule, not 'value'`, at the value.
   void misfit(const std::string& path, const Value& value, const std::string& rule);
@@ -29,7 +32,8 @@ class Findings {
     Place place;
     std::string text;
   };
-  std::string file_;
+  [[nodiscard]] std::string file_of(const Place& place) const;
+  std::vector<std::string> files_;
   std::vector<Finding> found_;
 };
 

@@ -186,6 +186,8 @@ void add_probe(Inline& table, const Probe& probe) {
     table.add("tcp", tcp->port.empty() ? "true" : quoted(host_text(tcp->host) + ":" + tcp->port));
   if (const auto* local = std::get_if<UnixProbe>(&probe)) table.add("unix", quoted(local->path));
   if (const auto* exec = std::get_if<ExecProbe>(&probe)) table.add("exec", list_of(exec->argv));
+  if (std::holds_alternative<NotifyProbe>(probe)) table.add("notify", "true");
+  if (const auto* fd = std::get_if<FdProbe>(&probe)) table.add("fd", std::to_string(fd->fd));
   if (const auto* log = std::get_if<LogProbe>(&probe)) table.add("log", quoted(log->line));
   if (const auto* delay = std::get_if<DelayProbe>(&probe)) table.add("delay", quoted(to_text(delay->after)));
 }
@@ -202,7 +204,10 @@ std::string ready_text(const Readiness& ready) {
 std::string live_text(const Liveness& live) {
   Inline table;
   add_probe(table, live.how);
-  table.add("interval", quoted(to_text(live.interval))).add("timeout", quoted(to_text(live.timeout)));
+  const bool is_told = std::holds_alternative<NotifyProbe>(live.how);
+  if (!is_told) table.add("interval", quoted(to_text(live.interval)));
+  table.add("timeout", quoted(to_text(live.timeout)));
+  if (is_told) return table.text();
   table.add("failures", std::to_string(live.failures)).add("successes", std::to_string(live.successes));
   return table.text();
 }

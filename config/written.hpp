@@ -14,9 +14,9 @@
 
 namespace plimsoll::config {
 
-/// Ordered as problems are: the file first, then each override.
+/// Ordered as problems are: the files as they are read, then each override.
 struct Place {
-  int source = 0;  ///< 0: the file; n: the n-th override
+  int source = 0;  ///< which file; behind the files, which override
   int line = 0;
   int column = 0;
   friend auto operator<=>(const Place&, const Place&) = default;

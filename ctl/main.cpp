@@ -29,6 +29,8 @@ void add_verb(CLI::App& app, const Verb& verb, Options& options, const Verb*& ch
     command->add_option("--since", options.since, "after the event with this id, or not older than such as 10m");
   if (verb.takes & ctl::takes_force)
     command->add_flag("--force", options.force, "in spite of leftovers or a stuck tree");
+  if (verb.takes & ctl::takes_dry_run)
+    command->add_flag("--dry-run", options.dry_run, "say what it would do to each service, and do nothing");
   if (verb.takes & ctl::takes_count)
     command->add_option("-n", options.count, "how many, newest first (5)")->check(CLI::Range(1, 1'000'000));
 }

@@ -17,7 +17,7 @@ std::span<const Verb> verbs() {
       {"events", takes_follow | takes_since, "What happened, oldest first", run_events},
       {"why", takes_service | takes_count, "The last interventions: cause, rungs, what it freed, how long it took",
        run_why},
-      {"reload", takes_nothing, "Read the configuration again; a bad one changes nothing", run_reload},
+      {"reload", takes_dry_run, "Read the configuration again; a bad one changes nothing", run_reload},
       {"check", takes_file, "Check a configuration file; needs no daemon", run_check},
       {"ping", takes_nothing, "Whether the daemon answers", run_ping},
       {"version", takes_nothing, "Versions of this program and of the daemon, if one answers", run_version},

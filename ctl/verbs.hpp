@@ -29,6 +29,7 @@ struct Options {
   std::string since;
   bool follow = false;
   bool force = false;
+  bool dry_run = false;
   std::size_t count = 5;
 };
 
@@ -46,6 +47,7 @@ enum Takes : unsigned {
   takes_follow = 1u << 8,
   takes_force = 1u << 9,
   takes_count = 1u << 10,
+  takes_dry_run = 1u << 11,
 };
 
 struct Verb {

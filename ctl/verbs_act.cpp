@@ -94,7 +94,9 @@ Exit run_release(const Options& options, Console& console) {
   return act_on_daemon(command_for("release"), options, console);
 }
 Exit run_reload(const Options& options, Console& console) {
-  return act_on_daemon(command_for("reload"), options, console);
+  wire::Command command = command_for("reload");
+  command.dry_run = options.dry_run;
+  return act_on_daemon(std::move(command), options, console);
 }
 
 }  // namespace plimsoll::ctl

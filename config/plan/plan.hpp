@@ -113,7 +113,7 @@ struct Hook {
 
 // --- Probes: how a service or an engine is asked whether it is ready, or still well. Each is one way of asking.
 
-/// It says so itself, by sd_notify's READY=1 (and, asked for life, by WATCHDOG=1 in time).
+/// It says so itself, by sd_notify's READY=1; of life, by a WATCHDOG=1 within `timeout` of the one before.
 struct NotifyProbe {
   friend bool operator==(const NotifyProbe&, const NotifyProbe&) = default;
 };

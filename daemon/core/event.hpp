@@ -112,6 +112,23 @@ struct ReadySaid {
   std::string how;
 };
 
+/// What a process of a run said by sd_notify(3). Who may speak for a service is decided by then: any process of its
+/// tree.
+struct Notified {
+  std::string service;
+  RunNumber run = 0;
+  int sender = 0;  ///< pid
+  bool ready = false;
+  bool reloading = false;
+  bool stopping = false;
+  bool alive = false;                 ///< WATCHDOG=1
+  bool hung = false;                  ///< WATCHDOG=trigger
+  std::optional<Duration> alive_by;   ///< WATCHDOG_USEC: how long from one WATCHDOG=1 to the next, from now on
+  std::optional<Duration> extend;     ///< EXTEND_TIMEOUT_USEC: so much time from now, for the start or the stop
+  std::optional<std::string> status;  ///< a line for people
+  std::optional<ProcessId> main;      ///< MAINPID
+};
+
 /// Whether a live process of the run, no descendant of the dead owner, holds a connection to the engine.
 struct EvidenceLookedAt {
   ProcessId engine;
@@ -173,8 +190,9 @@ struct SignalToForward {
 /// The deadline of the world, or any later instant: nothing else happened.
 struct DeadlineReached {};
 
-using Event = std::variant<DaemonStarted, SpawnSucceeded, SpawnFailed, Looked, ProcessEnded, ProcessReaped, ExitRead,
-                           MemorySampled, HookAnswered, ProbeAnswered, ReadySaid, EvidenceLookedAt, LeftoversLookedFor,
-                           StuckDescribed, CommandGiven, PlanReplaced, StopRequested, SignalToForward, DeadlineReached>;
+using Event =
+    std::variant<DaemonStarted, SpawnSucceeded, SpawnFailed, Looked, ProcessEnded, ProcessReaped, ExitRead,
+                 MemorySampled, HookAnswered, ProbeAnswered, ReadySaid, Notified, EvidenceLookedAt, LeftoversLookedFor,
+                 StuckDescribed, CommandGiven, PlanReplaced, StopRequested, SignalToForward, DeadlineReached>;
 
 }  // namespace plimsoll::core

@@ -105,6 +105,8 @@ void replace_run(Turn& turn, const std::string& service) {
       life.state == ServiceState::failed || life.state == ServiceState::stopped || life.state == ServiceState::backoff;
   // What only waits to stop goes on waiting: its next run has the new command.
   if (!life.wanted) return;
+  const bool done = life.plan->kind == ServiceKind::task && life.state == ServiceState::ready;
+  if (done) return;
   if (!rests) return restart_run(turn, service, StopCause::reload, Afterwards::start);
   life.failures = 0;
   life.restarts_at.clear();

@@ -58,6 +58,19 @@ AskProbe question(const Liveness& live, const std::string& service, ProcessId ta
 
 // --- Services
 
+bool sends_keep_alives(const Liveness& live) {
+  return std::holds_alternative<NotifyProbe>(live.how);
+}
+
+/// From one keep-alive to the next: what the app has said, else the plan.
+Duration keep_alive_time(const ServiceLife& life) {
+  return life.notices.alive_by.value_or(life.plan->live->timeout);
+}
+
+bool rests(const World& world, const ServiceLife& life) {
+  return world.now.steady < life.notices.rests_until;
+}
+
 void begin_service_ladder(Turn& turn, const std::string& name, ServiceLife& life) {
   if (life.own.ladder || turn.now.steady < life.own.cool_until || turn.now.steady < life.cool_until ||
       busy(turn.world, name))
@@ -77,7 +90,9 @@ void judge_service(Turn& turn, const std::string& name, ServiceLife& life) {
     life.hung = true;
     turn.changed = true;
     Entry said = entry(EventKind::service_state, name,
-                       "hung: " + std::to_string(live.failures) + " questions in a row failed, " + life.liveness.last);
+                       "hung: " + (sends_keep_alives(live) ? life.liveness.last
+                                                           : std::to_string(live.failures) +
+                                                                 " questions in a row failed, " + life.liveness.last));
     said.level = Level::warning;
     record(turn, said);
   } else if (life.hung && life.liveness.passed >= live.successes) {
@@ -87,17 +102,35 @@ void judge_service(Turn& turn, const std::string& name, ServiceLife& life) {
   }
 }
 
+/// What a keep-alive that is not sent comes to: `next` is the moment by which it has to be there.
+void wait_for_keep_alive(Turn& turn, ServiceLife& life) {
+  const Duration within = keep_alive_time(life);
+  const bool at_rest = !lets_ask(life.own.ladder) || life.round;
+  if (life.liveness.next == never || at_rest) life.liveness.next = turn.now.steady + within;
+  if (turn.now.steady < life.liveness.next) return;
+  life.liveness.passed = 0;
+  life.liveness.failed = life.plan->live->failures;
+  life.liveness.last = "no keep-alive (WATCHDOG=1) for " + to_text(within);
+  life.liveness.next = turn.now.steady + within;
+  turn.changed = true;
+}
+
 void settle_service(Turn& turn, const std::string& name, ServiceLife& life) {
   if (!life.plan->live || !serves(life)) {
     stop_asking(turn, life.liveness);
     life.hung = false;
     return;
   }
+  if (rests(turn.world, life)) return;
   const Liveness& live = *life.plan->live;
   answer_is_overdue(turn, life.liveness);
+  if (sends_keep_alives(live)) wait_for_keep_alive(turn, life);
   judge_service(turn, name, life);
   if (life.hung) begin_service_ladder(turn, name, life);
-  if (life.liveness.id == 0 && life.liveness.next == never) life.liveness.next = life.ready_at + live.interval;
+  if (sends_keep_alives(live)) return;
+  if (life.liveness.id == 0 && life.liveness.next == never) {
+    life.liveness.next = std::max(life.ready_at, life.notices.rests_until) + live.interval;
+  }
   if (!lets_ask(life.own.ladder) || life.round) return;
   ask_when_due(turn, life.liveness, question(live, name, app_process(turn.world, name)), live.interval);
 }
@@ -190,6 +223,22 @@ void take_liveness_answer(Turn& turn, const ProbeAnswered& answer) {
   }
 }
 
+void take_keep_alive(Turn& turn, const std::string& service, ServiceLife& life, bool hung) {
+  const auto& live = life.plan->live;
+  if (!live || !sends_keep_alives(*live) || !serves(life) || rests(turn.world, life)) return;
+  turn.touch(service);
+  turn.changed = true;
+  life.liveness.passed = hung ? 0 : life.liveness.passed + 1;
+  life.liveness.failed = hung ? live->failures : 0;
+  if (hung) life.liveness.last = "it says so itself (WATCHDOG=trigger)";
+  life.liveness.next = turn.now.steady + keep_alive_time(life);
+}
+
+void rest_liveness(Turn& turn, ServiceLife& life) {
+  stop_asking(turn, life.liveness);
+  life.hung = false;
+}
+
 void settle_liveness(Turn& turn) {
   for (const std::string& name : turn.touched) {
     const auto found = turn.world.services.find(name);
@@ -221,7 +270,9 @@ Steady liveness_deadline(const World& world, const std::string& service) {
   if (found == world.services.end() || !serves(found->second)) return never;
   const ServiceLife& life = found->second;
   Steady first = never;
-  if (life.plan->live) {
+  if (life.plan->live && rests(world, life)) {
+    first = life.notices.rests_until;
+  } else if (life.plan->live) {
     const bool asks = life.liveness.id != 0 || (lets_ask(life.own.ladder) && !life.round);
     first = turn_deadline(world, life.hung, life, &life.own);
     if (asks) first = std::min(first, asking_deadline(life.liveness));

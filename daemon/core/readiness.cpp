@@ -48,6 +48,7 @@ void time_is_over(Turn& turn, const std::string& service, ServiceLife& life) {
 
 void begin_readiness(Turn& turn, const std::string& service, ServiceLife& life) {
   life.readiness = {};
+  life.notices = {};
   const Service& plan = *life.plan;
   if (plan.kind == ServiceKind::task) {
     set_state(turn, service, ServiceState::starting, "at work: " + run_text(life));
@@ -81,6 +82,14 @@ void take_ready_said(Turn& turn, const ReadySaid& said) {
   turn.touch(said.service);
   if (life.run != said.run || !waits_for_ready(life)) return;
   become_ready(turn, said.service, life, "ready" + took(turn, life) + ": " + run_text(life) + ", " + said.how);
+}
+
+void take_ready_notice(Turn& turn, const Notified& said, ServiceLife& life) {
+  life.notices.rests_until = Steady::min();
+  if (!waits_for_ready(life) || !std::holds_alternative<NotifyProbe>(life.plan->ready->how)) return;
+  become_ready(turn, said.service, life,
+               "ready" + took(turn, life) + ": " + run_text(life) + ", process " + std::to_string(said.sender) +
+                   " said so (READY=1)");
 }
 
 void settle_readiness(Turn& turn, const std::string& service, ServiceLife& life) {

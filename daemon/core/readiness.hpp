@@ -12,6 +12,8 @@ void begin_readiness(Turn& turn, const std::string& service, ServiceLife& life);
 
 void take_readiness_answer(Turn& turn, const ProbeAnswered& answer);
 void take_ready_said(Turn& turn, const ReadySaid& said);
+/// READY=1: of its start, where the plan waits for that; else of a reload of its own, which is over.
+void take_ready_notice(Turn& turn, const Notified& said, ServiceLife& life);
 
 /// Asks, waits, and says `late` when the time is over: of a run that is not ready yet.
 void settle_readiness(Turn& turn, const std::string& service, ServiceLife& life);

@@ -1,5 +1,6 @@
 #include "daemon/core/reload.hpp"
 
+#include "daemon/core/changes.hpp"
 #include "daemon/core/cycles.hpp"
 #include "daemon/core/engines.hpp"
 #include "daemon/core/ladder.hpp"
@@ -10,7 +11,7 @@
 namespace plimsoll::core {
 namespace {
 
-std::string apply(Turn& turn, const std::string& name, ServiceLife& life, std::shared_ptr<const Service> next) {
+void apply(Turn& turn, const std::string& name, ServiceLife& life, std::shared_ptr<const Service> next) {
   const std::shared_ptr<const Service> before = std::exchange(life.plan, std::move(next));
   const bool came_back = std::exchange(life.retiring, false);
   if (came_back) {
@@ -18,11 +19,9 @@ std::string apply(Turn& turn, const std::string& name, ServiceLife& life, std::s
     life.cause = StopCause::none;
     if (life.afterwards == Afterwards::forget) life.afterwards = Afterwards::start;
   }
-  if (*before == *life.plan) return came_back ? name + " is back" : std::string{};
+  if (*before == *life.plan) return;
   if (before->cycles != life.plan->cycles) change_cycle_clocks(turn, name, before->cycles);
-  if (!needs_restart(*before, *life.plan)) return name + " changed live";
-  replace_run(turn, name);
-  return name + " restarts";
+  if (needs_restart(*before, *life.plan)) replace_run(turn, name);
 }
 
 /// Rules may have come, gone or changed their globs: every process is looked at again by the new ones.
@@ -39,37 +38,40 @@ void match_again(Turn& turn) {
   }
 }
 
-}  // namespace
-
-bool needs_restart(const Service& before, const Service& after) {
-  return before.command != after.command || before.working_directory != after.working_directory ||
-         before.environment != after.environment || before.surroundings != after.surroundings;
+/// All but the untouched, in one line for the log.
+std::string told_of(const World& world, const Plan& next) {
+  std::string what;
+  const auto say = [&what](const std::string& text) { what += (what.empty() ? "" : ", ") + text; };
+  std::string keys;
+  for (const std::string& key : daemon_changes(*world.plan, next)) keys += (keys.empty() ? "" : ", ") + key;
+  if (!keys.empty()) say("the daemon takes it live (" + keys + ")");
+  for (const ServiceChange& change : changes(world, next)) {
+    if (change.change != Change::untouched) say(to_sentence(change));
+  }
+  return what;
 }
+
+}  // namespace
 
 void take_plan(Turn& turn, const PlanReplaced& replaced) {
   World& world = turn.world;
+  const std::string what = told_of(world, *replaced.plan);
   world.plan = replaced.plan;
-  std::string what;
-  const auto say = [&what](const std::string& text) {
-    if (!text.empty()) what += (what.empty() ? "" : ", ") + text;
-  };
   for (const Service& service : world.plan->services) {
     const std::shared_ptr<const Service> next{world.plan, &service};
     const auto found = world.services.find(service.name);
     if (found != world.services.end()) {
-      say(apply(turn, service.name, found->second, next));
+      apply(turn, service.name, found->second, next);
       continue;
     }
     ServiceLife& life = world.services[service.name];
     life.plan = next;
     life.wanted = !world.stopping;
-    say(service.name + " is new");
   }
   for (auto& [name, life] : world.services) {
     if (find_service(*world.plan, name) != nullptr) continue;
     life.retiring = true;
     life.wanted = false;
-    say(name + " is stopped, it left the plan");
   }
   index_dependents(world);
   match_again(turn);

@@ -12,6 +12,7 @@
 #include "daemon/core/lineage.hpp"
 #include "daemon/core/liveness.hpp"
 #include "daemon/core/memory.hpp"
+#include "daemon/core/notices.hpp"
 #include "daemon/core/orphans.hpp"
 #include "daemon/core/readiness.hpp"
 #include "daemon/core/reload.hpp"
@@ -93,6 +94,10 @@ void take(Turn& turn, const ProbeAnswered& answered) {
 }
 void take(Turn& turn, const ReadySaid& said) {
   take_ready_said(turn, said);
+}
+void take(Turn& turn, const Notified& said) {
+  turn.touch(said.service);
+  take_notice(turn, said);
 }
 
 void take(Turn& turn, const EvidenceLookedAt& found) {

@@ -133,6 +133,7 @@ void finish_stop(Turn& turn, const std::string& service, ServiceLife& life) {
   life.awaiting_look = false;
   life.killing = false;
   life.tree = {};
+  life.notices = {};
   turn.emit(FlushOutput{service});
   after_the_end(turn, service, afterwards);
 }

@@ -182,6 +182,13 @@ struct CycleClock {
   std::string last;
 };
 
+/// What a run has said of itself by sd_notify.
+struct Notices {
+  std::string status;
+  Steady rests_until = Steady::min();  ///< it reloads, or leaves by itself: nobody asks how it is before then
+  std::optional<Duration> alive_by;    ///< in place of the plan's time between two keep-alives
+};
+
 /// Why a run ends, which decides what follows it.
 enum class StopCause { none, operator_, main_ended, timed_out, rung, cycle, reload, shutdown };
 /// What follows when the tree is empty.
@@ -204,6 +211,7 @@ struct ServiceLife {
   Asking readiness;
   Asking liveness;
   bool hung = false;  ///< its own `live` failed
+  Notices notices;
 
   bool leftovers_clear = false;  ///< looked for, none left (or told to go on)
   bool looking_for_leftovers = false;

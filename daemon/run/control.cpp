@@ -6,6 +6,7 @@
 #include <csignal>
 
 #include "config/config.hpp"
+#include "daemon/core/changes.hpp"
 #include "daemon/core/turn.hpp"
 #include "daemon/run/daemon.hpp"
 #include "daemon/run/view.hpp"
@@ -31,6 +32,16 @@ std::string monotonic_microseconds() {
 
 const char* on_off(bool on) {
   return on ? "yes" : "off";
+}
+
+/// A line for the daemon if something of it changes, and one for each service.
+std::string changes_text(const core::World& world, const Plan& next) {
+  std::string text;
+  std::string keys;
+  for (const std::string& key : core::daemon_changes(*world.plan, next)) keys += (keys.empty() ? "" : ", ") + key;
+  if (!keys.empty()) text += "\n  the daemon takes it live (" + keys + ")";
+  for (const core::ServiceChange& change : core::changes(world, next)) text += "\n  " + core::to_sentence(change);
+  return text.empty() ? " nothing, there is no service" : text;
 }
 
 }  // namespace
@@ -74,24 +85,29 @@ void Daemon::on_signal(Signals::Caught caught) {
   const std::string who =
       signal_name(caught.number) + (caught.sender != 0 ? " from process " + std::to_string(caught.sender) : "");
   if (plan_->entrypoint) return on_signal_of_command(caught, who);
-  if (caught.number == SIGHUP) return reload(who, [](const wire::Answer&) {});
+  if (caught.number == SIGHUP) return reload(who, false, [](const wire::Answer&) {});
   notifier_.send("STOPPING=1");
   dispatch(core::StopRequested{who});
 }
 
-void Daemon::reload(const std::string& by, std::function<void(wire::Answer)> answer) {
-  if (plan_->entrypoint) return answer({409, "there is no configuration file to read again"});
-  notifier_.send("RELOADING=1\nMONOTONIC_USEC=" + monotonic_microseconds());
-  config::Loaded loaded = config::load_file(options_.config, options_.overrides);
-  if (options_.observe) loaded.plan.daemon.mode = Mode::observe;
+/// Everything that is wrong with what it read, as one text; empty: nothing.
+std::string Daemon::why_not(const config::Loaded& loaded) const {
   std::string why;
   for (const config::Problem& problem : loaded.problems) why += (why.empty() ? "" : "\n") + config::to_text(problem);
-  const Daemon* self = this;
-  if (why.empty() && loaded.plan.daemon.name != self->plan_->daemon.name)
+  if (why.empty() && loaded.plan.daemon.name != plan_->daemon.name)
     why = "daemon.name cannot change while the daemon runs";
   if (why.empty() && loaded.plan.daemon.socket != plan_->daemon.socket)
     why = "daemon.socket cannot change while the daemon runs";
-  if (!why.empty()) {
+  return why;
+}
+
+void Daemon::reload(const std::string& by, bool dry_run, std::function<void(wire::Answer)> answer) {
+  if (plan_->entrypoint) return answer({409, "there is no configuration file to read again"});
+  if (dry_run) return answer(rehearse_reload());
+  notifier_.send("RELOADING=1\nMONOTONIC_USEC=" + monotonic_microseconds());
+  config::Loaded loaded = config::load_file(options_.config, options_.overrides);
+  if (options_.observe) loaded.plan.daemon.mode = Mode::observe;
+  if (const std::string why = why_not(loaded); !why.empty()) {
     core::Entry said;
     said.kind = core::EventKind::config;
     said.level = core::Level::error;
@@ -100,15 +116,23 @@ void Daemon::reload(const std::string& by, std::function<void(wire::Answer)> ans
     notifier_.send("READY=1");
     return answer({422, said.why});
   }
+  const std::string what = changes_text(world_, loaded.plan);
   plan_ = std::make_shared<const Plan>(std::move(loaded.plan));
   if (server_) server_->set_roles({plan_->daemon.operators, plan_->daemon.observers});
   dispatch(core::PlanReplaced{plan_, by});
   notifier_.send("READY=1");
-  answer({200, "reloaded"});
+  answer({200, "reloaded:" + what});
+}
+
+wire::Answer Daemon::rehearse_reload() const {
+  config::Loaded loaded = config::load_file(options_.config, options_.overrides);
+  if (options_.observe) loaded.plan.daemon.mode = Mode::observe;
+  if (const std::string why = why_not(loaded); !why.empty()) return {422, "a reload would be refused: " + why};
+  return {200, "a reload would do this:" + changes_text(world_, loaded.plan)};
 }
 
 void Daemon::take_command(wire::Command command, std::string by, std::function<void(wire::Answer)> answer) {
-  if (command.act == "reload") return reload(by, std::move(answer));
+  if (command.act == "reload") return reload(by, command.dry_run, std::move(answer));
   const auto act = act_of(command.act);
   if (!act) return answer({400, "no such act: " + command.act});
   core::CommandGiven given;

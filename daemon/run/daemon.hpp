@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "config/config.hpp"
 #include "daemon/api/server.hpp"
 #include "daemon/core/step.hpp"
 #include "daemon/run/census.hpp"
@@ -21,8 +22,10 @@
 #include "daemon/run/leftovers.hpp"
 #include "daemon/run/loop.hpp"
 #include "daemon/run/members.hpp"
+#include "daemon/run/notify_channel.hpp"
 #include "daemon/run/output.hpp"
 #include "daemon/run/prober.hpp"
+#include "daemon/run/ready_pipe.hpp"
 #include "daemon/run/signals.hpp"
 #include "daemon/run/sources.hpp"
 #include "daemon/sys/notify.hpp"
@@ -93,6 +96,12 @@ class Daemon {
   void perform(const core::Quit& effect);
   Output::Ends output_of(const std::string& service);
   void watch_for_ready(const Service& service, core::RunNumber run);
+
+  // notices.cpp: what runs say of themselves
+  std::string listen_to(const Service& service);
+  ReadyPipe* open_ready_pipe(const Service& service, core::RunNumber run);
+  void take_notification(const std::string& service, const sys::Notification& notification);
+  [[nodiscard]] const core::Process* speaker(const std::string& service, int pid) const;
   [[nodiscard]] std::string describe(core::ProcessId id) const;
 
   // command_signals.cpp: `-- CMD`
@@ -105,7 +114,9 @@ class Daemon {
   // control.cpp: what comes from outside
   bool listen();
   void on_signal(Signals::Caught caught);
-  void reload(const std::string& by, std::function<void(wire::Answer)> answer);
+  void reload(const std::string& by, bool dry_run, std::function<void(wire::Answer)> answer);
+  [[nodiscard]] wire::Answer rehearse_reload() const;
+  [[nodiscard]] std::string why_not(const config::Loaded& loaded) const;
   void take_command(wire::Command command, std::string by, std::function<void(wire::Answer)> answer);
   api::Backend backend();
   [[nodiscard]] wire::Status status();
@@ -141,6 +152,8 @@ class Daemon {
   std::optional<sys::ListeningSocket> socket_;
   std::unique_ptr<api::Server> server_;
   std::map<std::string, std::unique_ptr<Output>> outputs_;
+  std::map<std::string, std::unique_ptr<NotifyChannel>> channels_;
+  std::map<std::string, std::unique_ptr<ReadyPipe>> ready_pipes_;  ///< of the run that was launched last
 
   core::World world_;
   std::deque<core::Event> queue_;

@@ -60,6 +60,18 @@ void give_ends(const Output::Ends& ends, uid_t user) {
   }
 }
 
+/// WATCHDOG_PID is left out: who sends the keep-alives, the main process or one below it, is the app's affair.
+void name_notify_socket(const Service& service, const std::string& address, std::vector<std::string>& environment) {
+  std::erase_if(environment, [](const std::string& variable) {
+    return variable.starts_with("NOTIFY_SOCKET=") || variable.starts_with("WATCHDOG_USEC=") ||
+           variable.starts_with("WATCHDOG_PID=");
+  });
+  environment.push_back("NOTIFY_SOCKET=" + address);
+  if (!service.live || !std::holds_alternative<NotifyProbe>(service.live->how)) return;
+  const auto time = std::chrono::duration_cast<std::chrono::microseconds>(service.live->timeout);
+  environment.push_back("WATCHDOG_USEC=" + std::to_string(time.count()));
+}
+
 }  // namespace
 
 Launcher::Launcher(Loop& loop, Members& members, sys::ProcFs proc, Preparation& preparation, Settings settings)
@@ -75,19 +87,24 @@ sys::SpawnSession Launcher::session_of(const Service& service) const {
   return service.surroundings.session == Session::own ? sys::SpawnSession::own : sys::SpawnSession::group;
 }
 
-Launcher::Outcome Launcher::launch(const Service& service, core::RunNumber run, Output::Ends ends) {
+Launcher::Outcome Launcher::launch(const Service& service, core::RunNumber run, const Lent& lent) {
   sys::SpawnRequest request;
   request.argv = service.command;
   if (const auto why = preparation_.prepare(service, request)) return failed(service, run, *why);
   request.environment.push_back(std::string(run_variable) + "=" + to_text(RunTag{settings_.life, service.name, run}));
+  if (!lent.notify_address.empty()) name_notify_socket(service, lent.notify_address, request.environment);
+  if (lent.notification_fd >= 0) {
+    request.notification_fd = lent.notification_fd;
+    request.notification_target = std::get<FdProbe>(service.ready->how).fd;
+  }
   request.session = session_of(service);
   const bool gives_terminal =
       request.session == sys::SpawnSession::group && settings_.terminal != nullptr && settings_.terminal->is_ours();
   if (gives_terminal) request.terminal_fd = settings_.terminal->fd();
   request.stdin_fd = settings_.entrypoint ? -1 : null_.get();
-  request.stdout_fd = settings_.entrypoint ? -1 : ends.stdout_fd;
-  request.stderr_fd = settings_.entrypoint ? -1 : ends.stderr_fd;
-  give_ends(ends, request.user.value_or(::geteuid()));
+  request.stdout_fd = settings_.entrypoint ? -1 : lent.output.stdout_fd;
+  request.stderr_fd = settings_.entrypoint ? -1 : lent.output.stderr_fd;
+  give_ends(lent.output, request.user.value_or(::geteuid()));
 
   Launched launched;
   Process process = PidfdLauncher(request)(loop_.context().get_executor(), launched);

@@ -27,11 +27,18 @@ class Launcher {
   /// `preparation` outlives the launcher.
   Launcher(Loop& loop, Members& members, sys::ProcFs proc, Preparation& preparation, Settings settings);
 
+  /// What a run is given of the daemon's, lent until launch() returns.
+  struct Lent {
+    Output::Ends output;
+    std::string notify_address;  ///< NOTIFY_SOCKET; empty: none
+    int notification_fd = -1;    ///< of `ready = { fd }`
+  };
+
   /// One of the two; dispatching it is the caller's. The process is a member by then. SpawnFailed::step is "record"
-  /// when it was started and could not be recorded; then it was killed. `ends` become its user's, so that it can open
-  /// /dev/stdout.
+  /// when it was started and could not be recorded; then it was killed. The output's ends become its user's, so that it
+  /// can open /dev/stdout.
   using Outcome = std::variant<core::SpawnSucceeded, core::SpawnFailed>;
-  Outcome launch(const Service& service, core::RunNumber run, Output::Ends ends);
+  Outcome launch(const Service& service, core::RunNumber run, const Lent& lent);
 
  private:
   [[nodiscard]] sys::SpawnSession session_of(const Service& service) const;

@@ -13,8 +13,13 @@ namespace plimsoll::run {
 void Daemon::perform(const core::Spawn& effect) {
   const Service* service = core::plan_of(world_, effect.service);
   if (service == nullptr) return;
-  std::visit([this](auto outcome) { dispatch(std::move(outcome)); },
-             launcher_->launch(*service, effect.run, output_of(effect.service)));
+  Launcher::Lent lent;
+  lent.output = output_of(effect.service);
+  lent.notify_address = listen_to(*service);
+  ReadyPipe* const pipe = open_ready_pipe(*service, effect.run);
+  if (pipe != nullptr) lent.notification_fd = pipe->child_end();
+  std::visit([this](auto outcome) { dispatch(std::move(outcome)); }, launcher_->launch(*service, effect.run, lent));
+  if (pipe != nullptr) pipe->close_child_end();
   watch_for_ready(*service, effect.run);
 }
 

@@ -38,7 +38,8 @@ std::string state_text(const Process& process) {
 std::string note_of(const ServiceLife& life, core::Now now) {
   if (life.state == ServiceState::backoff)
     return "starts again in " + core::short_duration(std::max(life.deadline - now.steady, core::Steady::duration{}));
-  return life.note;
+  if (!life.note.empty() || life.notices.status.empty()) return life.note;
+  return "says: " + life.notices.status;
 }
 
 wire::RungTried to_wire(const core::RungTried& tried, core::Now now) {

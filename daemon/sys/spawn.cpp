@@ -133,9 +133,9 @@ void reap_failed(const Fd& pidfd) {
   }
 }
 
-/// Low descriptors that are lent to each child for its stdio. They stand below all that is opened later, so that a
-/// child which unshares our table above them has a small one. Kept, as is the child's stack: a restart should cost a
-/// clone.
+/// Low descriptors that are lent to each child for its stdio and what is placed beside it. They stand below all that is
+/// opened later, so that a child which unshares our table above them has a small one. Kept, as is the child's stack: a
+/// restart should cost a clone.
 class Landing {
  public:
   Landing() {
@@ -153,16 +153,16 @@ class Landing {
   /// all.
   void lend(Orders& orders) {
     if (!usable_) return;
-    int places[3] = {-1, -1, -1};
+    int places[placed_descriptors] = {-1, -1, -1, -1};
     unsigned highest = 2;
-    for (std::size_t i = 0; i < 3; ++i) {
-      const int source = orders.stdio[i];
+    for (std::size_t i = 0; i < placed_descriptors; ++i) {
+      const int source = orders.sources[i];
       if (source < 0) continue;
       if (::dup3(source, places_[i].get(), O_CLOEXEC) < 0) return;
       places[i] = places_[i].get();
       highest = std::max(highest, static_cast<unsigned>(places[i]));
     }
-    std::copy(std::begin(places), std::end(places), std::begin(orders.stdio));
+    std::copy(std::begin(places), std::end(places), std::begin(orders.sources));
     orders.first_unneeded = highest + 1;
   }
 
@@ -174,7 +174,7 @@ class Landing {
 
  private:
   Fd null_;
-  std::array<Fd, 3> places_;
+  std::array<Fd, placed_descriptors> places_;
   bool usable_ = false;
 };
 
@@ -288,9 +288,11 @@ SpawnOutcome spawn(const SpawnRequest& request) {
   orders.environment = environment.data();
   orders.candidates = candidates.data();
   orders.working_directory = request.working_directory.empty() ? nullptr : request.working_directory.c_str();
-  orders.stdio[0] = request.stdin_fd;
-  orders.stdio[1] = request.stdout_fd;
-  orders.stdio[2] = request.stderr_fd;
+  orders.sources[0] = request.stdin_fd;
+  orders.sources[1] = request.stdout_fd;
+  orders.sources[2] = request.stderr_fd;
+  orders.sources[3] = request.notification_fd;
+  orders.targets[3] = request.notification_target;
   orders.session = request.session;
   orders.terminal_fd = request.terminal_fd;
   orders.descriptor_limit = request.descriptor_limit;

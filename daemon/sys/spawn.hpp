@@ -36,6 +36,8 @@ struct SpawnRequest {
   int stdin_fd = -1;                     ///< becomes 0; -1: inherited
   int stdout_fd = -1;                    ///< becomes 1; -1: inherited
   int stderr_fd = -1;                    ///< becomes 2; -1: inherited
+  int notification_fd = -1;              ///< becomes `notification_target`; -1: none
+  int notification_target = 3;           ///< above 2
   SpawnSession session = SpawnSession::own;
   int terminal_fd = -1;  ///< of `group`: the controlling terminal, in whose foreground the new group is put; -1: none
   unsigned long descriptor_limit = 0;  ///< soft RLIMIT_NOFILE of the child, below `limits`; 0: ours

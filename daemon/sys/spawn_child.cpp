@@ -65,27 +65,35 @@ PLIMSOLL_IN_CHILD int take_session(const Orders& orders) {
   return EINVAL;
 }
 
-PLIMSOLL_IN_CHILD int place_stdio(unsigned first_unneeded, int* stdio) {
-  const bool shared = first_unneeded != 0;
-  if (shared && ::syscall(SYS_close_range, first_unneeded, ~0U, CLOSE_RANGE_UNSHARE) != 0) return errno;
-  // First out of the way what stands on a place that another one is to take, so that 0 and 1 can also be exchanged.
-  for (int target = 0; target < 3; ++target) {
-    const int source = stdio[target];
-    if (source < 0 || source > 2 || source == target) continue;
-    const long moved = ::syscall(SYS_fcntl, source, F_DUPFD_CLOEXEC, 3);
-    if (moved < 0) return errno;
-    stdio[target] = static_cast<int>(moved);
+/// Whether another one is to take the place on which `source` stands.
+PLIMSOLL_IN_CHILD bool stands_in_the_way(const Orders& orders, int at) {
+  for (int other = 0; other < placed_descriptors; ++other) {
+    if (other != at && orders.sources[other] >= 0 && orders.targets[other] == orders.sources[at]) return true;
   }
-  for (int target = 0; target < 3; ++target) {
-    const int source = stdio[target];
-    if (source < 0) continue;
-    // dup3 onto itself is an error, and its flag would stay.
-    const long done =
-        source == target ? ::syscall(SYS_fcntl, target, F_SETFD, 0) : ::syscall(SYS_dup3, source, target, 0);
-    if (done < 0) return errno;
+  return false;
+}
+
+PLIMSOLL_IN_CHILD int place_descriptors(Orders& orders) {
+  const bool shared = orders.first_unneeded != 0;
+  if (shared && ::syscall(SYS_close_range, orders.first_unneeded, ~0U, CLOSE_RANGE_UNSHARE) != 0) return errno;
+  // First out of the way, so that 0 and 1 can also be exchanged. A place above 2 that is free now may be the last
+  // one's target: by the time that is taken the others stand where they belong.
+  for (int at = 0; at < placed_descriptors; ++at) {
+    if (orders.sources[at] < 0 || !stands_in_the_way(orders, at)) continue;
+    const long moved = ::syscall(SYS_fcntl, orders.sources[at], F_DUPFD_CLOEXEC, 3);
+    if (moved < 0) return errno;
+    orders.sources[at] = static_cast<int>(moved);
+  }
+  for (int at = 0; at < placed_descriptors; ++at) {
+    const int source = orders.sources[at];
+    if (source < 0 || source == orders.targets[at]) continue;
+    if (::syscall(SYS_dup3, source, orders.targets[at], 0) < 0) return errno;
   }
   // A net for descriptors of libraries that forgot O_CLOEXEC: where the kernel cannot (before 5.11) there is none.
   ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
+  for (int at = 0; at < placed_descriptors; ++at) {
+    if (orders.sources[at] >= 0 && ::syscall(SYS_fcntl, orders.targets[at], F_SETFD, 0) < 0) return errno;
+  }
   return 0;
 }
 
@@ -193,7 +201,7 @@ PLIMSOLL_IN_CHILD int take_step(SpawnStep step, Orders& orders) {
     case SpawnStep::clone: return 0;
     case SpawnStep::signals: return reset_dispositions();
     case SpawnStep::session: return take_session(orders);
-    case SpawnStep::descriptors: return place_stdio(orders.first_unneeded, orders.stdio);
+    case SpawnStep::descriptors: return place_descriptors(orders);
     case SpawnStep::limits: return set_limits(orders);
     case SpawnStep::oom_score_adj: return set_oom_score_adj(orders.oom_score_adj);
     case SpawnStep::nice: return PLIMSOLL_CALL_IF(orders.has_nice, SYS_setpriority, PRIO_PROCESS, 0, orders.nice);

@@ -13,6 +13,9 @@ namespace plimsoll::sys {
 /// Bytes of the kernel's sigset_t, which is not the C library's.
 inline constexpr std::size_t kernel_mask_size = 8;
 
+/// Stdin, stdout, stderr, and one that the app says something on.
+inline constexpr int placed_descriptors = 4;
+
 /// Plain numbers and pointers: the child may not run anybody's operator[], which a sanitizer may have instrumented.
 struct Orders {
   struct Limit {
@@ -23,9 +26,10 @@ struct Orders {
 
   char* const* argv = nullptr;
   char* const* environment = nullptr;
-  const char* const* candidates = nullptr;  ///< paths to try, ended by null
-  const char* working_directory = nullptr;  ///< null: ours
-  int stdio[3] = {-1, -1, -1};
+  const char* const* candidates = nullptr;             ///< paths to try, ended by null
+  const char* working_directory = nullptr;             ///< null: ours
+  int sources[placed_descriptors] = {-1, -1, -1, -1};  ///< -1: what is there stays
+  int targets[placed_descriptors] = {0, 1, 2, 3};      ///< in this order
   SpawnSession session = SpawnSession::own;
   int terminal_fd = -1;
   unsigned long descriptor_limit = 0;

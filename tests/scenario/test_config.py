@@ -81,14 +81,71 @@ def test_what_cannot_be_is_refused_with_its_place(nest, text, word):
     assert code == 78 and word in out + err and places(out + err, path), out + err
 
 
-def test_a_conf_d_with_files_is_refused_as_not_yet_supported(nest):
+def test_a_conf_d_adds_services_and_a_table_in_two_files_is_refused_naming_both(nest):
     path = nest.tmp / "plimsoll.toml"
     path.write_text('[services.a]\ncommand = ["a"]\n')
-    (nest.tmp / "conf.d").mkdir()
-    assert plimsolld("--check", path)[0] == 0
-    (nest.tmp / "conf.d" / "more.toml").write_text("")
+    more = nest.tmp / "conf.d" / "more.toml"
+    more.parent.mkdir()
+    more.write_text('[services.b]\ncommand = ["b"]\nrequires = ["a"]\n')
     code, out, err = plimsolld("--check", path)
-    assert code == 78 and "not yet supported" in out + err and "conf.d" in out + err
+    assert code == 0, out + err
+    code, out, err = plimsolld("--print-config", "--config", path)
+    assert code == 0 and "[services.a]" in out and "[services.b]" in out
+    more.write_text('[services.a]\ncommand = ["other"]\n')
+    code, out, err = plimsolld("--check", path)
+    assert code == 78 and f"{more}:1:11: services.a: is in {path}:1 too" in out + err
+
+
+def test_a_dry_run_says_what_a_reload_does_to_each_service_and_the_reload_does_it(nest):
+    daemon = nest.daemon(f"""
+[services.command]
+command = {LONG}
+[services.limit]
+command = {LONG}
+[services.same]
+command = {LONG}
+[services.gone]
+command = {LONG}
+""")
+    for name in ("command", "limit", "same", "gone"):
+        daemon.wait_ready(name)
+    before = {service["name"]: service["pid"] for service in daemon.status()["services"]}
+    daemon.write(f"""
+[services.command]
+command = {LONG}
+environment = {{ NEW = "yes" }}
+[services.limit]
+command = {LONG}
+memory = {{ soft = "1GiB" }}
+[services.same]
+command = {LONG}
+[services.new]
+command = {LONG}
+""")
+    code, out, err = daemon.ctl("reload", "--dry-run")
+    assert code == 0, err
+    expected = ["  command is restarted (environment)", "  gone is stopped, it left the plan",
+                "  limit takes it live (memory)", "  new is started", "  same is untouched"]
+    assert out.splitlines() == ["a reload would do this:", *expected]
+    assert {service["name"]: service["pid"] for service in daemon.status()["services"]} == before
+    code, out, err = daemon.ctl("reload")
+    assert code == 0 and out.splitlines() == ["reloaded:", *expected]
+    daemon.wait(lambda: [service["name"] for service in daemon.status()["services"]] == ["command", "limit", "new", "same"],
+                what="the new plan")
+    daemon.wait_ready("command")
+    after = {service["name"]: service["pid"] for service in daemon.status()["services"]}
+    assert after["same"] == before["same"] and after["limit"] == before["limit"]
+    assert after["command"] not in (None, before["command"])
+
+
+def test_a_dry_run_of_a_bad_file_says_what_is_wrong_and_nothing_more_happens(nest):
+    daemon = nest.daemon(f"[services.one]\ncommand = {LONG}\n")
+    daemon.wait_ready("one")
+    mark = daemon.mark()
+    daemon.write("[services.one]\ncommand = 3\n")
+    code, out, err = daemon.ctl("reload", "--dry-run")
+    assert code != 0 and "services.one.command" in out + err
+    assert daemon.mark() == mark, "a question is no event"
 
 
 def test_check_prints_the_next_five_runs_of_each_cron_cycle_offline(nest):

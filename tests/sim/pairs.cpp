@@ -11,10 +11,10 @@ namespace {
 using namespace core;
 
 constexpr std::array<const char*, event_kinds> event_names{
-    "DaemonStarted", "SpawnSucceeded",   "SpawnFailed",        "Looked",         "ProcessEnded",
-    "ProcessReaped", "ExitRead",         "MemorySampled",      "HookAnswered",   "ProbeAnswered",
-    "ReadySaid",     "EvidenceLookedAt", "LeftoversLookedFor", "StuckDescribed", "CommandGiven",
-    "PlanReplaced",  "StopRequested",    "SignalToForward",    "DeadlineReached"};
+    "DaemonStarted",    "SpawnSucceeded",     "SpawnFailed",    "Looked",        "ProcessEnded", "ProcessReaped",
+    "ExitRead",         "MemorySampled",      "HookAnswered",   "ProbeAnswered", "ReadySaid",    "Notified",
+    "EvidenceLookedAt", "LeftoversLookedFor", "StuckDescribed", "CommandGiven",  "PlanReplaced", "StopRequested",
+    "SignalToForward",  "DeadlineReached"};
 
 constexpr std::array<const char*, ladder_phases> phase_names{"due", "hook", "ending", "verifying", "waiting"};
 
@@ -65,6 +65,7 @@ struct ReadAbout {
   About operator()(const LeftoversLookedFor& one) const { return of(one.service); }
   About operator()(const StuckDescribed& one) const { return of(one.service); }
   About operator()(const ReadySaid& one) const { return of(one.service); }
+  About operator()(const Notified& one) const { return of(one.service); }
   About operator()(const CommandGiven& one) const { return of(one.service); }
   template <class T>
   About operator()(const T&) const {

@@ -193,7 +193,7 @@ const std::vector<Noun>& nouns() {
       {"actions", {"do", "hook", "rule", "pid", "force", "wait"}},
       {"hold", {"for", "except", "wait"}},
       {"release", {"wait"}},
-      {"reload", {"wait"}},
+      {"reload", {"dry_run", "wait"}},
   };
   return all;
 }
@@ -314,6 +314,7 @@ Parsed<Command> command_from_json(std::string_view noun, std::string_view body) 
   } else {
     command.act = std::string(noun);
     read_hold(place, object, reader, command);
+    reader.also("dry_run", command.dry_run);
   }
   if (!place.error.empty()) return place.error;
   return command;

@@ -204,6 +204,7 @@ std::string to_json(const Command& command) {
     object.also("for", command.for_milliseconds);
     if (command.except_hard) object.need("except", std::string("hard"));
     if (command.force) object.need("force", true);
+    if (command.dry_run) object.need("dry_run", true);
     if (!command.wait) object.need("wait", false);
   });
 }

@@ -171,13 +171,15 @@ struct Command {
   std::optional<std::uint64_t> for_milliseconds;  ///< hold
   bool except_hard = false;                       ///< hold
   bool force = false;                             ///< start: in spite of leftovers or a stuck tree
+  bool dry_run = false;                           ///< reload: say what it would do, and do nothing
   bool wait = true;                               ///< answer at the outcome, not at the beginning
 };
 
 /// The answer to a command: `status` is the HTTP status.
 struct Answer {
   int status = 200;
-  std::string message;  ///< a sentence: what was done, or why not and what there is
+  std::string
+      message;  ///< what was done, or why not and what there is: a sentence, of a reload a line for each service
 };
 
 }  // namespace plimsoll::wire

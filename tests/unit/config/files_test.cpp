@@ -251,17 +251,65 @@ TEST(Files, ThatAreNoConfigurationByTheirSizeAreNotParsed) {
   EXPECT_EQ(to_text(load_file(file).problems.at(0)), file + ": cannot be read: File too large");
 }
 
-TEST(Files, BesideAConfDWithFilesAreRefused) {
+TEST(ConfD, AddsItsFilesInTheOrderOfTheirNames) {
   const Folder folder;
-  const std::string file = folder.write("plimsoll.toml", "");
-  EXPECT_TRUE(load_file(file).ok());
-  EXPECT_EQ(folder.write("conf.d/README", "x").empty(), false);
-  EXPECT_TRUE(load_file(file).ok());
-  const std::string other = folder.write("conf.d/10-x.toml", "");
-  EXPECT_EQ(folder.write("conf.d/20-y.toml", "").empty(), false);
-  const Loaded refused = load_file(file);
-  ASSERT_EQ(refused.problems.size(), 1U);
-  EXPECT_EQ(to_text(refused.problems[0]), other + ": a conf.d beside the file is not yet supported");
+  const std::string file = folder.write("plimsoll.toml", "[daemon]\nname = \"n\"\n[services.a]\ncommand = [\"a\"]\n");
+  const std::string second = folder.write("conf.d/20-c.toml", "[services.c]\ncommand = [\"c\"]\nrequires = [\"b\"]\n");
+  const std::string first = folder.write("conf.d/10-b.toml", "[services.b]\ncommand = [\"b\"]\n");
+  folder.write("conf.d/README", "not TOML at all");
+  folder.write("conf.d/.30-d.toml.toml", "neither");
+  const Loaded loaded = load_file(file);
+  ASSERT_TRUE(loaded.ok()) << to_text(loaded.problems.at(0));
+  EXPECT_EQ(loaded.files, (std::vector<std::string>{file, first, second}));
+  ASSERT_EQ(loaded.plan.services.size(), 3U);
+  EXPECT_EQ(loaded.plan.services.back().name, "c") << "references go from file to file";
+}
+
+TEST(ConfD, MayHaveTheDaemonsTable) {
+  const Folder folder;
+  const std::string file = folder.write("plimsoll.toml", "[services.a]\ncommand = [\"a\"]\n");
+  folder.write("conf.d/site.toml", "[daemon]\nname = \"site\"\n");
+  EXPECT_EQ(load_file(file).plan.daemon.name, "site");
+}
+
+TEST(ConfD, WithATableThatStandsInAnotherFileNamesBoth) {
+  const Folder folder;
+  const std::string file = folder.write("plimsoll.toml", "[services.a]\ncommand = [\"a\"]\n[daemon]\n");
+  const std::string other = folder.write(
+      "conf.d/10.toml", "[services.a.hooks.h]\nsignal = \"HUP\"\n[services.b]\ncommand = [\"b\"]\n[daemon]\n");
+  const std::string third = folder.write("conf.d/20.toml", "\n[services.b]\n");
+  const Loaded loaded = load_file(file);
+  Texts texts;
+  for (const Problem& problem : loaded.problems) texts.push_back(to_text(problem));
+  EXPECT_EQ(texts, (Texts{other + ":1:11: services.a: is in " + file + ":1 too; a table stands in one file, whole",
+                          other + ":5:2: daemon: is in " + file + ":3 too; a table stands in one file, whole",
+                          third + ":2:11: services.b: is in " + other + ":3 too; a table stands in one file, whole"}));
+}
+
+TEST(ConfD, HasItsMistakesPlacedInItsOwnFiles) {
+  const Folder folder;
+  const std::string file = folder.write("plimsoll.toml", "[services.a]\ncommand = 3\n");
+  const std::string other = folder.write("conf.d/10.toml", "[services.b]\ncommand = [\"b\"]\nmemroy = {}\n");
+  const Loaded loaded = load_file(file, {"services.b.heal=soon"});
+  ASSERT_EQ(loaded.problems.size(), 3U);
+  EXPECT_EQ(loaded.problems[0].file, file);
+  EXPECT_EQ(loaded.problems[1].file, other);
+  EXPECT_EQ(loaded.problems[1].line, 3);
+  EXPECT_EQ(loaded.problems[2].file, "--set");
+}
+
+TEST(ConfD, WhoseFilesAreNoTomlOrCannotBeReadAreAllNamed) {
+  const Folder folder;
+  const std::string file = folder.write("plimsoll.toml", "[services.a\n");
+  const std::string other = folder.write("conf.d/10.toml", "x = = 1\n");
+  const Loaded loaded = load_file(file);
+  ASSERT_EQ(loaded.problems.size(), 2U);
+  EXPECT_EQ(loaded.problems[0].file, file);
+  EXPECT_EQ(loaded.problems[1].file, other);
+  folder.write("conf.d/20.toml/inside", "");
+  const Loaded unread = load_file(file);
+  ASSERT_EQ(unread.problems.size(), 1U);
+  EXPECT_NE(to_text(unread.problems[0]).find("20.toml: cannot be read: Is a directory"), std::string::npos);
 }
 
 TEST(Describe, ShowsTheNextFiveRunsOfEachCron) {

@@ -502,11 +502,13 @@ TEST(Problem, OfTheStepsOfAStop) {
 }
 
 TEST(Problem, OfLiveness) {
-  EXPECT_EQ(problem("live = {}"), "3:8: services.web.live: must have one of 'http', 'tcp', 'unix' and 'exec'");
+  EXPECT_EQ(problem("live = {}"),
+            "3:8: services.web.live: must have one of 'http', 'tcp', 'unix', 'exec' and 'notify'");
   EXPECT_EQ(problem("live = { exec = [\"x\"], failures = 0 }"),
             "3:35: services.web.live.failures: must be at least 1, not '0'");
-  EXPECT_EQ(problem("live = { exec = [\"x\"], watchdog = true }"),
-            "3:24: services.web.live.watchdog: not yet supported");
+  EXPECT_EQ(problem("live = { notify = true, failures = 2 }"),
+            "3:36: services.web.live.failures: must not be here (one keep-alive that does not come in time is enough), "
+            "not '2'");
   EXPECT_EQ(engine_problem("live = { http = \"http://127.0.0.1:1/\" }"),
             "9:17: services.web.engines.e.live.http: must be a path such as /status (an engine is asked on its own "
             "port), not 'http://127.0.0.1:1/'");
@@ -516,10 +518,12 @@ TEST(Problem, OfLiveness) {
 }
 
 TEST(Problem, OfReadiness) {
-  EXPECT_EQ(problem("ready = {}"),
-            "3:9: services.web.ready: must have one of 'http', 'tcp', 'unix', 'exec', 'log' and 'delay'");
-  EXPECT_EQ(problem("ready = { tcp = \"127.0.0.1:1\", delay = \"1s\" }"),
-            "3:9: services.web.ready: must have one of 'http', 'tcp', 'unix', 'exec', 'log' and 'delay'");
+  EXPECT_EQ(
+      problem("ready = {}"),
+      "3:9: services.web.ready: must have one of 'http', 'tcp', 'unix', 'exec', 'notify', 'fd', 'log' and 'delay'");
+  EXPECT_EQ(
+      problem("ready = { tcp = \"127.0.0.1:1\", delay = \"1s\" }"),
+      "3:9: services.web.ready: must have one of 'http', 'tcp', 'unix', 'exec', 'notify', 'fd', 'log' and 'delay'");
   EXPECT_EQ(problem("ready = { tcp = \"db:5432\" }"),
             "3:17: services.web.ready.tcp: must be ADDRESS:PORT, an IP address or localhost and a port, not 'db:5432'");
   EXPECT_EQ(problem("ready = { tcp = \"127.0.0.1\" }"),

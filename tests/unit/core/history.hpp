@@ -30,6 +30,7 @@
 #include "daemon/core/well.hpp"
 #include "tests/unit/core/kernel.hpp"
 #include "tests/unit/core/plans.hpp"
+#include "tests/unit/core/states_page.hpp"
 
 namespace plimsoll::core {
 
@@ -297,7 +298,9 @@ class History {
   void take(const Event& event) {
     const bool clock_set = now().wall - world.now.wall != now().steady - world.now.steady;
     if (!clock_set && next_deadline(world) > steady_) nobody_left_out("with no deadline come");
+    states_.before(world);
     const Effects led_to = step(world, event, now());
+    states_.after(world);
     nobody_left_out("after the step");
     for (const Effect& effect : led_to) {
       std::visit([this](const auto& one) { perform(one); }, effect);
@@ -405,6 +408,7 @@ class History {
   Steady steady_ = start;
   Steady next_census_ = start + 250ms;
   std::deque<Event> queue_;
+  SeenStates states_;
   bool busy_ = false;
   std::optional<Look> look_wanted_;
   CommandId last_command_ = 0;

@@ -44,21 +44,6 @@ HISTORY(Reload, OfACommandRestartsThatServiceOnly) {
   EXPECT_EQ(h.kernel.find(h.main("web"))->command.argv.back(), "new:app");
 }
 
-TEST(Reload, RestartsForCommandAndWhatIsFoundAroundIt) {
-  const Service before = bare();
-  for (const auto& change : std::vector<std::function<void(Service&)>>{
-           [](Service& s) { s.command.push_back("x"); }, [](Service& s) { s.working_directory = "/tmp"; },
-           [](Service& s) { s.environment["A"] = "1"; }, [](Service& s) { s.surroundings.user = "www"; },
-           [](Service& s) { s.surroundings.umask = 027; }}) {
-    Service after = before;
-    change(after);
-    EXPECT_TRUE(needs_restart(before, after));
-  }
-  Service after = before;
-  after.heal = 1s;
-  EXPECT_FALSE(needs_restart(before, after));
-}
-
 HISTORY(Reload, StartsWhatIsNewAndStopsWhatIsGone) {
   h.begin(plan_of({bare("old")}));
   h.at(1s);

@@ -22,7 +22,7 @@ class LauncherTest : public ::testing::Test {
     service.command = std::move(command);
     Preparation preparation(prepared);
     Launcher launcher(edge.loop, edge.members, edge.proc, preparation, settings);
-    return launcher.launch(service, 5, {out.write_end.get(), -1});
+    return launcher.launch(service, 5, {{out.write_end.get(), -1}, {}, -1});
   }
   /// Runs it and returns what it wrote.
   std::string said_by(const std::string& script) {

@@ -30,6 +30,28 @@ std::string executable(const ScratchFolder& folder, std::string_view name, std::
   return path;
 }
 
+TEST(Spawn, DescriptorBesideStdioIsPlacedWhereItIsAskedFor) {
+  for (const int target : {3, 4, 9, 200}) {
+    Pipe said;
+    SpawnRequest request = request_of({"python3", "-c", "import os,sys; os.write(int(sys.argv[1]), b'ready\\n')"});
+    request.argv.push_back(std::to_string(target));
+    request.notification_fd = said.write_end.get();
+    request.notification_target = target;
+    EXPECT_EQ(output_of(request), "");
+    said.write_end = Fd();
+    EXPECT_EQ(read_to_end(said.read_end), "ready\n") << target;
+  }
+}
+
+TEST(Spawn, DescriptorBesideStdioIsTheOnlyOneThere) {
+  Pipe said;
+  SpawnRequest request = request_of({"ls", "/proc/self/fd"});
+  request.notification_fd = said.write_end.get();
+  request.notification_target = 7;
+  // 3 is what ls opened itself.
+  EXPECT_EQ(output_of(request), "0\n1\n2\n3\n7\n");
+}
+
 TEST(Spawn, ProgramThatIsNowhereInPathIsNotFound) {
   expect_failure(request_of({"plimsoll-no-such-program"}), SpawnStep::exec, ENOENT);
 }

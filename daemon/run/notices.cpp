@@ -1,0 +1,82 @@
+// What runs say of themselves: sd_notify's datagrams, believed from any process of the service's tree, and the line on
+// a descriptor.
+#include "daemon/core/turn.hpp"
+#include "daemon/run/daemon.hpp"
+#include "daemon/run/notification.hpp"
+
+namespace plimsoll::run {
+namespace {
+
+bool listens(const Service& service) {
+  const bool ready = service.ready && std::holds_alternative<NotifyProbe>(service.ready->how);
+  return ready || (service.live && std::holds_alternative<NotifyProbe>(service.live->how));
+}
+
+/// Of a chain of parents: a loop, or a tree that is deeper than any, ends here.
+constexpr int most_generations = 64;
+
+}  // namespace
+
+/// The address for its NOTIFY_SOCKET; empty where it is not to speak, or cannot.
+std::string Daemon::listen_to(const Service& service) {
+  if (!listens(service)) return {};
+  auto& channel = channels_[service.name];
+  if (channel) return channel->address();
+  auto opened = sys::NotifySocket::open();
+  if (!opened) {
+    note(core::Level::error, service.name + ": cannot open a notify socket: " + opened.error().message() +
+                                 ", this run cannot say that it is ready");
+    return {};
+  }
+  const std::string& name = service.name;
+  channel = std::make_unique<NotifyChannel>(
+      loop_, std::move(*opened), [this, name](const sys::Notification& said) { take_notification(name, said); },
+      [this, name](const std::string& sentence) { note(core::Level::warning, name + ": " + sentence); });
+  return channel->address();
+}
+
+ReadyPipe* Daemon::open_ready_pipe(const Service& service, core::RunNumber run) {
+  ready_pipes_.erase(service.name);
+  const FdProbe* probe = service.ready ? std::get_if<FdProbe>(&service.ready->how) : nullptr;
+  if (probe == nullptr) return nullptr;
+  auto opened = ReadyPipe::open(loop_, [this, name = service.name, run, fd = probe->fd] {
+    dispatch(core::ReadySaid{name, run, "it said so on descriptor " + std::to_string(fd)});
+  });
+  if (opened) return (ready_pipes_[service.name] = std::move(*opened)).get();
+  note(core::Level::error, service.name + ": cannot open a pipe for descriptor " + std::to_string(probe->fd) + ": " +
+                               opened.error().message() + ", this run cannot say that it is ready");
+  return nullptr;
+}
+
+/// Who sent it, or the nearest of those above it that is recorded: one that was forked just now is not, yet. Null: it
+/// is none of the service's tree, or has ended and nobody knows any more what it was.
+const core::Process* Daemon::speaker(const std::string& service, int pid) const {
+  for (int i = 0; i < most_generations && pid > 1; ++i) {
+    const auto stat = proc_.stat(pid);
+    if (!stat) return nullptr;
+    const core::Process* process = core::find_process(world_, core::ProcessId{pid, stat->start_time});
+    if (process != nullptr) return process->service == service ? process : nullptr;
+    pid = stat->ppid;
+  }
+  return nullptr;
+}
+
+void Daemon::take_notification(const std::string& service, const sys::Notification& notification) {
+  const core::Process* from = speaker(service, notification.sender);
+  if (from == nullptr) {
+    if (core::plan_of(world_, service) == nullptr) return;
+    return channels_.at(service)->complain("a notification of process " + std::to_string(notification.sender) +
+                                           " is not taken: it has ended, or is none of the service's tree");
+  }
+  ParsedNotification parsed = parse_notification(notification.text);
+  parsed.said.service = service;
+  parsed.said.run = from->run;
+  parsed.said.sender = notification.sender;
+  if (parsed.main_pid) {
+    const auto stat = proc_.stat(*parsed.main_pid);
+    parsed.said.main = core::ProcessId{*parsed.main_pid, stat ? stat->start_time : 0};
+  }
+  dispatch(std::move(parsed.said));
+}
+
+}  // namespace plimsoll::run
