@@ -23,8 +23,10 @@
 #include "daemon/run/members.hpp"
 #include "daemon/run/output.hpp"
 #include "daemon/run/prober.hpp"
+#include "daemon/run/reserve.hpp"
 #include "daemon/run/signals.hpp"
 #include "daemon/run/sources.hpp"
+#include "daemon/run/trouble.hpp"
 #include "daemon/sys/notify.hpp"
 #include "daemon/sys/procfs.hpp"
 #include "daemon/sys/socket_path.hpp"
@@ -91,7 +93,8 @@ class Daemon {
   void perform(const core::Answer& effect);
   void perform(const core::Forget& effect);
   void perform(const core::Quit& effect);
-  Output::Ends output_of(const std::string& service);
+  sys::Result<Output::Ends> output_of(const std::string& service);
+  void learn_life();
   void watch_for_ready(const Service& service, core::RunNumber run);
   [[nodiscard]] std::string describe(core::ProcessId id) const;
 
@@ -104,6 +107,7 @@ class Daemon {
 
   // control.cpp: what comes from outside
   bool listen();
+  void listen_later();
   void on_signal(Signals::Caught caught);
   void reload(const std::string& by, std::function<void(wire::Answer)> answer);
   void take_command(wire::Command command, std::string by, std::function<void(wire::Answer)> answer);
@@ -114,7 +118,11 @@ class Daemon {
   void tell_watchdog();
   void note(core::Level level, const std::string& sentence);
   void say_of_census(core::Level level, const std::string& sentence);
+  void say_of(core::EventKind kind, const std::optional<Trouble::Said>& said);
+  void say_lost(const char* what, const LineSink::Loss& loss);
+  void look_at_memory();
 
+  Reserve reserve_;
   std::shared_ptr<const Plan> plan_;
   Options options_;
   sys::ProcFs proc_;
@@ -153,9 +161,12 @@ class Daemon {
   Alarm deadline_;
   Alarm census_alarm_;
   Alarm watchdog_;
+  Alarm listen_alarm_;
   int forgotten_ = 0;  ///< processes, and whole plans at their worth, since the heap was last trimmed
   core::Steady forgotten_at_{};
-  std::string trouble_;  ///< of the census, as it was last said
+  Trouble census_trouble_{"the census sees everything again"};
+  Trouble memory_trouble_{"there is memory again"};
+  bool no_control_said_ = false;
   std::optional<int> exit_code_;
 };
 

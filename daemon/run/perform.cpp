@@ -13,8 +13,12 @@ namespace plimsoll::run {
 void Daemon::perform(const core::Spawn& effect) {
   const Service* service = core::plan_of(world_, effect.service);
   if (service == nullptr) return;
-  std::visit([this](auto outcome) { dispatch(std::move(outcome)); },
-             launcher_->launch(*service, effect.run, output_of(effect.service)));
+  const auto ends = output_of(effect.service);
+  if (!ends) {
+    const sys::error_code& error = ends.error();
+    return dispatch(core::SpawnFailed{effect.service, effect.run, error.value(), "output", error.message()});
+  }
+  std::visit([this](auto outcome) { dispatch(std::move(outcome)); }, launcher_->launch(*service, effect.run, *ends));
   watch_for_ready(*service, effect.run);
 }
 
@@ -69,7 +73,19 @@ void Daemon::perform(const core::CancelProbe& effect) {
 void Daemon::perform(const core::LookAtEvidence& effect) {
   dispatch(evidence_.look(effect));
 }
+/// Who we are, if /proc could not be read at our start. Asked before the first run of each service, which carries it.
+void Daemon::learn_life() {
+  if (life_.process.start_time != 0) return;
+  const auto life = own_life(proc_, plan_->daemon.name);
+  if (!life) return;
+  life_ = *life;
+  census_.set_life(life_);
+  leftovers_.set_life(life_);
+  launcher_->set_life(life_);
+}
+
 void Daemon::perform(const core::LookForLeftovers& effect) {
+  learn_life();
   const Service* service = core::plan_of(world_, effect.service);
   dispatch(leftovers_.look(effect.service, service != nullptr ? user_of(*service) : std::nullopt));
 }
@@ -141,16 +157,19 @@ void Daemon::perform(const core::Quit& effect) {
   loop_.post([this] { loop_.post([this] { loop_.stop(); }); });
 }
 
-Output::Ends Daemon::output_of(const std::string& service) {
-  if (plan_->entrypoint || !socket_) return {};
+/// An error only where it would be another one in a moment: a run's output that is not taken at its start is lost to us
+/// for as long as it lives.
+sys::Result<Output::Ends> Daemon::output_of(const std::string& service) {
+  if (plan_->entrypoint || !socket_) return Output::Ends{};
   auto& output = outputs_[service];
   if (output) return output->child_ends();
   auto opened = Output::open(loop_, Output::folder_of(socket_->path()), service, out_, err_);
+  if (!opened) outputs_.erase(service);
+  if (!opened && sys::is_shortage(opened.error())) return opened.error();
   if (!opened) {
     note(core::Level::error,
          service + ": cannot take its output: " + opened.error().message() + ", it goes where ours goes");
-    outputs_.erase(service);
-    return {};
+    return Output::Ends{};
   }
   output = std::move(*opened);
   return output->child_ends();
