@@ -1,5 +1,6 @@
 #include "daemon/api/server.hpp"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@ namespace {
 /// How long accepting rests after the machine refused it (descriptors, memory): the listening socket stays readable,
 /// so without a rest the loop would spin.
 constexpr std::chrono::milliseconds accept_rest{100};
+constexpr std::chrono::minutes between_sayings{1};
 }  // namespace
 
 struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
@@ -34,6 +36,7 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
   void start();
   void accept_ended(const std::exception_ptr& error);
   bool accept_one();
+  sys::Fd accept_now();
   void admit(sys::Fd connection);
   bool make_room();
   void close();
@@ -42,10 +45,12 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
   Protocol::acceptor acceptor;
   asio::steady_timer rest;
   std::shared_ptr<House> house;
-  bool in_trouble = false;
+  sys::Fd spare;  ///< given up for a connection when there is no other descriptor: status is wanted most then
+  std::chrono::steady_clock::time_point said_at{};
 };
 
 void Server::Impl::start() {
+  if (!spare) spare = sys::Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   auto self = shared_from_this();
   auto done = [self](const std::exception_ptr& error) { self->accept_ended(error); };
   asio::co_spawn(acceptor.get_executor(), accept_loop(self), std::move(done));
@@ -77,17 +82,30 @@ void Server::Impl::accept_ended(const std::exception_ptr& error) {
   });
 }
 
-/// By hand, because Asio's accept() opens the descriptor without O_CLOEXEC. False: rest before the next.
+/// By hand, because Asio's accept() opens the descriptor without O_CLOEXEC.
+sys::Fd Server::Impl::accept_now() {
+  return sys::Fd(::accept4(acceptor.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+}
+
+/// False: rest before the next.
 bool Server::Impl::accept_one() {
-  sys::Fd connection(::accept4(acceptor.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (!spare) spare = sys::Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  sys::Fd connection = accept_now();
+  int number = connection ? 0 : errno;
+  if ((number == EMFILE || number == ENFILE) && spare) {
+    spare = sys::Fd();
+    connection = accept_now();
+    number = connection ? 0 : errno;
+  }
   if (connection) {
-    in_trouble = false;
     admit(std::move(connection));
     return true;
   }
-  const int number = errno;
   if (number == EAGAIN || number == EINTR || number == ECONNABORTED) return true;
-  if (!std::exchange(in_trouble, true))
+  const auto now = std::chrono::steady_clock::now();
+  const bool said = said_at != std::chrono::steady_clock::time_point{} && now - said_at < between_sayings;
+  if (!said) said_at = now;
+  if (!said)
     house->trouble(std::string("cannot accept a control connection: ") + std::strerror(number) +
                    ", trying again every 100 ms");
   if (number == EMFILE || number == ENFILE) make_room();

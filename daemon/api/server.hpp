@@ -39,7 +39,7 @@ struct Backend {
   /// `by` names the peer for the event ("uid 1000 (alice)"). `answer` is called once, now or later, on this thread.
   std::function<void(wire::Command command, std::string by, std::function<void(wire::Answer)> answer)> command;
   /// What went wrong here and cannot be told to a client ("cannot accept: Too many open files, trying again in 100
-  /// ms"); once each time it begins. May be empty.
+  /// ms"); at most once a minute. May be empty.
   std::function<void(const std::string& sentence)> trouble;
 };
 

@@ -7,10 +7,12 @@ namespace {
 
 /// What the edge may be late with an answer before it counts as none.
 constexpr Duration edge_may_be_late{2'000};
+constexpr std::chrono::minutes between_sayings{10};
 
 void count(Asking& asking, bool passed, const std::string& detail) {
   asking.id = 0;
   asking.answer_by = never;
+  asking.unasked = false;
   asking.passed = passed ? asking.passed + 1 : 0;
   asking.failed = passed ? 0 : asking.failed + 1;
   if (!passed) asking.last = detail;
@@ -28,9 +30,25 @@ void ask_when_due(Turn& turn, Asking& asking, AskProbe question, Duration interv
 
 bool take_answer(Turn& turn, Asking& asking, const ProbeAnswered& answer) {
   if (asking.id == 0 || asking.id != answer.probe) return false;
-  count(asking, answer.passed, answer.detail);
   turn.changed = true;
+  if (answer.asked) {
+    count(asking, answer.passed, answer.detail);
+    return true;
+  }
+  // What failed before did so in a row that goes on: neither well nor worse.
+  asking.id = 0;
+  asking.answer_by = never;
+  asking.unasked = true;
   return true;
+}
+
+void say_unasked(Turn& turn, Asking& asking, const ProbeAnswered& answer, Entry said) {
+  const bool lately = asking.unasked_said != Steady::min() && turn.now.steady - asking.unasked_said < between_sayings;
+  if (answer.asked || lately) return;
+  asking.unasked_said = turn.now.steady;
+  said.why = said.why + " cannot be asked whether it is well: " + answer.detail + "; nothing is concluded from that";
+  said.level = Level::warning;
+  record(turn, std::move(said));
 }
 
 bool answer_is_overdue(Turn& turn, Asking& asking) {

@@ -12,6 +12,9 @@ void ask_when_due(Turn& turn, Asking& asking, AskProbe question, Duration interv
 bool take_answer(Turn& turn, Asking& asking, const ProbeAnswered& answer);
 bool answer_is_overdue(Turn& turn, Asking& asking);
 
+/// Says of an answer that the question could not be put, at most every ten minutes. `said.why` names whom.
+void say_unasked(Turn& turn, Asking& asking, const ProbeAnswered& answer, Entry said);
+
 /// No more questions; one that is under way is not waited for.
 void stop_asking(Turn& turn, Asking& asking);
 

@@ -42,6 +42,7 @@ void want(Turn& turn, const std::string& service, bool force) {
   life.failures = 0;
   life.restarts = 0;
   life.restarts_at.clear();
+  life.refusal = {};
   life.cause = StopCause::none;
   if (life.state == ServiceState::stopping || life.state == ServiceState::stuck) {
     life.afterwards = Afterwards::start;

@@ -104,6 +104,7 @@ struct ProbeAnswered {
   ProbeId probe = 0;
   bool passed = false;
   std::string detail;  ///< "HTTP 503", "connection refused"
+  bool asked = true;   ///< false: the question could not be put (no descriptors, /proc unreadable): nothing was learnt
 };
 /// The app said by itself that this run is ready: on its descriptor, by a line of its output, by READY=1.
 struct ReadySaid {
@@ -146,6 +147,7 @@ struct LeftoversLookedFor {
     int daemon_pid = 0;
   };
   std::vector<One> found;
+  bool readable = true;  ///< false: nobody knows; it is looked again
 };
 
 /// What could be learnt about processes that outlived SIGKILL: state, wchan, freezer, tracer.

@@ -6,6 +6,7 @@
 #include "daemon/core/order.hpp"
 #include "daemon/core/policy.hpp"
 #include "daemon/core/readiness.hpp"
+#include "daemon/core/refusal.hpp"
 #include "daemon/core/sentences.hpp"
 
 namespace plimsoll::core {
@@ -89,6 +90,7 @@ void take_spawn(Turn& turn, const SpawnSucceeded& spawned) {
   main.provenance = Provenance::spawned;
   main.first_seen = main.born = turn.now.steady;
   turn.world.processes.insert(std::move(main));
+  end_refusal(turn, spawned.service, life.refusal);
   begin_readiness(turn, spawned.service, life);
 }
 
@@ -98,12 +100,17 @@ void take_spawn_failure(Turn& turn, const SpawnFailed& failed) {
   ServiceLife& life = found->second;
   life.spawning = false;
   life.last_exit = Exit{ExitKind::spawn_failed, failed.error, 0, turn.now.wall};
-  const Afterwards afterwards = life.wanted ? by_policy(turn, life, *life.last_exit) : Afterwards::stay_stopped;
-  Entry said = entry(EventKind::service_state, failed.service,
-                     "cannot start: " + failed.step + ": " + failed.message + "; " + followed_by(afterwards));
-  said.level = Level::error;
-  said.exit = life.last_exit;
-  record(turn, said);
+  const Afterwards afterwards = !life.wanted                    ? Afterwards::stay_stopped
+                                : for_want_of_something(failed) ? Afterwards::back_off
+                                                                : by_policy(turn, life, *life.last_exit);
+  const std::string why = failed.step + ": " + failed.message;
+  if (count_refusal(turn, life.refusal, why) || afterwards != Afterwards::back_off) {
+    Entry said =
+        entry(EventKind::service_state, failed.service, "cannot start: " + why + "; " + followed_by(afterwards));
+    said.level = Level::error;
+    said.exit = life.last_exit;
+    record(turn, said);
+  }
   life.cause = StopCause::main_ended;
   after_the_end(turn, failed.service, afterwards);
 }
@@ -114,6 +121,12 @@ void take_leftovers(Turn& turn, const LeftoversLookedFor& looked) {
   ServiceLife& life = found->second;
   const bool first = life.leftovers.empty();
   life.looking_for_leftovers = false;
+  if (!looked.readable) {
+    life.note = "whether an earlier daemon left something behind cannot be read";
+    life.leftovers_deadline = turn.now.steady + 500ms;
+    turn.changed = true;
+    return;
+  }
   life.leftovers = looked.found;
   turn.changed = true;
   if (looked.found.empty()) {

@@ -35,7 +35,8 @@ void set_state(Turn& turn, const std::string& service, ServiceState state, std::
   said.level = bad ? Level::error : state == ServiceState::backoff ? Level::warning : Level::info;
   if (state == ServiceState::backoff || state == ServiceState::failed || state == ServiceState::stopped)
     said.exit = life.last_exit;
-  record(turn, said);
+  const bool comes_and_goes = state == ServiceState::backoff || state == ServiceState::starting;
+  if (!life.refusal.quiet || !comes_and_goes) record(turn, said);
 }
 
 void main_ended(Turn& turn, Process& main) {
@@ -110,6 +111,7 @@ void replace_run(Turn& turn, const std::string& service) {
   if (!rests) return restart_run(turn, service, StopCause::reload, Afterwards::start);
   life.failures = 0;
   life.restarts_at.clear();
+  life.refusal = {};
   life.cause = StopCause::none;
   set_state(turn, service, ServiceState::starting, "starting, its command has changed");
 }

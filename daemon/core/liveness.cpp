@@ -216,10 +216,15 @@ Steady turn_deadline(const World& world, bool hung, const ServiceLife& life, con
 
 void take_liveness_answer(Turn& turn, const ProbeAnswered& answer) {
   for (auto& [name, life] : turn.world.services) {
-    if (take_answer(turn, life.liveness, answer)) return turn.touch(name);
+    if (!take_answer(turn, life.liveness, answer)) continue;
+    say_unasked(turn, life.liveness, answer, entry(EventKind::service_state, name, "it"));
+    return turn.touch(name);
   }
   for (auto& [id, process] : turn.world.processes) {
-    if (process.engine && take_answer(turn, process.engine->liveness, answer)) return turn.touch(process.service);
+    if (!process.engine || !take_answer(turn, process.engine->liveness, answer)) continue;
+    say_unasked(turn, process.engine->liveness, answer,
+                entry(EventKind::engine_hung, process, "engine " + std::to_string(id.pid)));
+    return turn.touch(process.service);
   }
 }
 

@@ -37,9 +37,13 @@ bool waits_for_ready(const ServiceLife& life) {
 
 void time_is_over(Turn& turn, const std::string& service, ServiceLife& life) {
   const Readiness& ready = *life.plan->ready;
+  const std::string& last = life.readiness.last;
   const std::string why = "not ready after " + to_text(ready.timeout) +
-                          (life.readiness.last.empty() ? "" : " (" + life.readiness.last + ")");
-  if (!ready.restart_on_timeout)
+                          (life.readiness.unasked ? " (it could not be asked)"
+                           : last.empty()         ? ""
+                                                  : " (" + last + ")");
+  // It is our own want that it was not asked: no reason to end it.
+  if (!ready.restart_on_timeout || life.readiness.unasked)
     return set_state(turn, service, ServiceState::late, "late: " + why + "; it is left alone");
   end_as_failed(turn, service, why);
 }
@@ -69,6 +73,7 @@ void take_readiness_answer(Turn& turn, const ProbeAnswered& answer) {
   for (auto& [name, life] : turn.world.services) {
     if (!take_answer(turn, life.readiness, answer)) continue;
     turn.touch(name);
+    say_unasked(turn, life.readiness, answer, entry(EventKind::service_state, name, "it"));
     if (answer.passed && waits_for_ready(life))
       become_ready(turn, name, life, "ready" + took(turn, life) + ": " + run_text(life) + ", " + answer.detail);
     return;

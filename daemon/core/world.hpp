@@ -44,6 +44,15 @@ struct MemoryWatch {
   bool exact_asked = false;  ///< and it is the exact one: its answer is judged, exact or not
 };
 
+/// Starts that failed one after the other for one reason (refusal.hpp).
+struct Refusal {
+  std::string why;  ///< "exec: Text file busy"
+  int tries = 0;    ///< 0: the last start succeeded
+  Steady since{};
+  Steady said{};
+  bool quiet = false;  ///< it was said: the states that come and go with the tries are not
+};
+
 /// A question that is asked again and again; at most one is under way.
 struct Asking {
   ProbeId id = 0;            ///< under way; 0: none
@@ -52,6 +61,8 @@ struct Asking {
   int failed = 0;            ///< in a row
   int passed = 0;            ///< in a row
   std::string last;          ///< what the last failure said
+  bool unasked = false;      ///< the last question could not be put: nothing was learnt
+  Steady unasked_said = Steady::min();
 };
 
 /// How a process came to be recorded.
@@ -235,6 +246,7 @@ struct ServiceLife {
   bool backoff_next = false;        ///< the budget was spent: what follows is a start with backoff
   int failures = 0;                 ///< in the backoff's series
   std::vector<Steady> restarts_at;  ///< of restarts nobody asked for, for give_up
+  Refusal refusal;
   std::optional<Exit> last_exit;
   std::string note;
   std::optional<Steady> engine_missing_since;  ///< of an engine that the service owned

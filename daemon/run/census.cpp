@@ -28,17 +28,19 @@ core::Looked Census::look() {
   core::Looked looked;
   ++look_;
   look_began_ = std::chrono::steady_clock::now();
-  unwatchable_ = 0;
+  unwatchable_ = false;
   trouble_.clear();
   must_look_ = false;
   members_.watch_oom_counter();
   take_news(looked);
   const bool listed = nothing_was_forked() || walk(looked);
+  // Nothing can be concluded of those who were not listed.
+  looked.everybody = listed;
   looked.complete = all_children_known(looked) && listed;
   reread_members(looked);
-  if (unwatchable_ > 0) {
+  if (unwatchable_) {
     looked.complete = false;
-    trouble_ = std::to_string(unwatchable_) + " processes cannot be watched: " + why_unwatchable_;
+    if (trouble_.empty()) trouble_ = "processes cannot be watched: " + why_unwatchable_;
   }
   return looked;
 }
@@ -54,9 +56,12 @@ bool Census::nothing_was_forked() {
 
 bool Census::walk(core::Looked& looked) {
   const auto listed = proc_.list();
-  if (!listed) {
+  // A listing without us is that of something else.
+  const bool of_us = listed && std::any_of(listed->begin(), listed->end(),
+                                           [this](const sys::Listed& entry) { return entry.pid == self_; });
+  if (!of_us) {
     walks_alike_ = 0;
-    trouble_ = "/proc cannot be listed: " + listed.error().message();
+    trouble_ = "/proc cannot be listed: " + (listed ? "it does not even show us" : listed.error().message());
     return false;
   }
   collect_newcomers(*listed);
@@ -65,7 +70,7 @@ bool Census::walk(core::Looked& looked) {
   std::erase_if(known_, [this](const auto& entry) { return entry.second.look != look_; });
   std::erase_if(ours_, [this](const auto& entry) { return members_.find(entry.second) == nullptr; });
   walked_at_ = look_began_;
-  walks_alike_ = unwatchable_ == 0 ? walks_alike_ + 1 : 0;
+  walks_alike_ = unwatchable_ ? 0 : walks_alike_ + 1;
   return true;
 }
 
@@ -85,8 +90,24 @@ void Census::collect_newcomers(const std::vector<sys::Listed>& listed) {
       continue;
     }
     if (entry.pid == self_) continue;
-    if (const auto stat = proc_.stat(entry.pid)) newcomers_[entry.pid] = Newcomer{entry.inode, *stat};
+    if (const auto stat = proc_.stat(entry.pid)) {
+      newcomers_[entry.pid] = Newcomer{entry.inode, *stat};
+    } else {
+      unreadable(stat.error());
+    }
   }
+}
+
+/// It has ended, or it is there and cannot be looked at now: then this look is not complete, and the next one tries
+/// again.
+Census::Placed Census::unreadable(const sys::error_code& error) {
+  return proc_.cannot_say(error) ? unwatchable(error) : Placed::gone;
+}
+
+Census::Placed Census::unwatchable(const sys::error_code& error) {
+  unwatchable_ = true;
+  why_unwatchable_ = error.message();
+  return Placed::gone;
 }
 
 /// Until nothing more can be placed: each turn places at least one, or all that are left are read again a bounded
@@ -146,7 +167,7 @@ Census::Placed Census::place_by_parent(pid_t pid, Newcomer& newcomer) {
 Census::Placed Census::read_again(pid_t pid, Newcomer& newcomer) {
   if (++newcomer.tries > most_tries) return Placed::gone;
   const auto stat = proc_.stat(pid);
-  if (!stat) return Placed::gone;
+  if (!stat) return unreadable(stat.error());
   newcomer.stat = *stat;
   return Placed::waits;
 }
@@ -155,14 +176,10 @@ Census::Placed Census::read_again(pid_t pid, Newcomer& newcomer) {
 /// one recorded.
 Census::Placed Census::record(pid_t pid, Newcomer& newcomer, core::Looked& looked) {
   auto pidfd = sys::open_pidfd(pid);
-  if (!pidfd) {
-    if (pidfd.error().value() == ESRCH) return Placed::gone;
-    ++unwatchable_;
-    why_unwatchable_ = pidfd.error().message();
-    return Placed::gone;
-  }
+  if (!pidfd) return pidfd.error().value() == ESRCH ? Placed::gone : unwatchable(pidfd.error());
   const auto stat = proc_.stat(pid);
-  if (!stat || stat->start_time != newcomer.stat.start_time) return Placed::gone;
+  if (!stat) return unreadable(stat.error());
+  if (stat->start_time != newcomer.stat.start_time) return Placed::gone;
   const bool ours = stat->ppid == self_;
   if (!ours && !is_recorded_parent(stat->ppid)) return read_again(pid, newcomer);
   // A dead child of ours that nobody has seen alive is the sweep's.
@@ -173,11 +190,7 @@ Census::Placed Census::record(pid_t pid, Newcomer& newcomer, core::Looked& looke
     if (members_.find({pid, stat->start_time}) != nullptr) return place(pid, newcomer, looked);
   }
   const core::ProcessId id{pid, stat->start_time};
-  if (const auto error = members_.add(id, std::move(*pidfd), false)) {
-    ++unwatchable_;
-    why_unwatchable_ = error.message();
-    return Placed::gone;
-  }
+  if (const auto error = members_.add(id, std::move(*pidfd), false)) return unwatchable(error);
   remember(pid, newcomer, false);
   ours_[pid] = id;
   looked.fresh.push_back(sight(*members_.find(id), *stat));
@@ -201,7 +214,9 @@ void Census::remember(pid_t pid, const Newcomer& newcomer, bool foreign) {
 bool Census::all_children_known(core::Looked& looked) {
   for (int round = 0; round < most_rounds; ++round) {
     bool all = true;
-    for (const pid_t pid : own_children()) {
+    const auto children = own_children();
+    if (!children) return false;
+    for (const pid_t pid : *children) {
       if (members_.is_our_child(pid)) continue;
       const auto stat = proc_.stat(pid);
       if (stat && members_.find({pid, stat->start_time}) != nullptr) continue;
@@ -218,22 +233,36 @@ bool Census::all_children_known(core::Looked& looked) {
 }
 
 bool Census::all_our_own_known() const {
-  const auto children = proc_.children(self_);
+  const auto children = listed_children();
   return children &&
          std::all_of(children->begin(), children->end(), [this](pid_t pid) { return members_.is_our_child(pid); });
 }
 
-std::vector<pid_t> Census::own_children() const {
-  if (auto children = proc_.children(self_)) return std::move(*children);
+/// Without a descriptor, but for the first time.
+sys::Result<std::vector<pid_t>> Census::listed_children() const {
+  if (children_) return sys::read_children(children_);
+  return proc_.children(self_);
+}
+
+/// Nothing: that cannot be read.
+std::optional<std::vector<pid_t>> Census::own_children() {
+  if (!children_) {
+    if (auto opened = proc_.open_children(self_)) children_ = std::move(*opened);
+  }
+  if (auto children = listed_children()) return std::move(*children);
   // A kernel without the children files: everybody is asked for his parent, which is slow and no proof, but all there
   // is.
   std::vector<pid_t> children;
   const auto listed = proc_.list();
-  if (!listed) return children;
+  if (!listed) return std::nullopt;
+  bool of_us = false;
   for (const auto& entry : *listed) {
     const auto stat = proc_.stat(entry.pid);
+    of_us = of_us || entry.pid == self_;
+    if (!stat && proc_.cannot_say(stat.error())) return std::nullopt;
     if (stat && stat->ppid == self_) children.push_back(entry.pid);
   }
+  if (!of_us) return std::nullopt;
   return children;
 }
 

@@ -52,10 +52,11 @@ class Census {
   /// One reading of our own children without opening anything: true if each of them is recorded, which proves that
   /// nobody is below us who was not seen. False says nothing: a look is needed.
   [[nodiscard]] bool all_our_own_known() const;
+  void set_life(const Life& life) { life_ = life; }
   /// Read at each look: an engine, whose state matters.
   void watch(core::ProcessId id, bool on);
-  /// Why the last look could not record what it saw ("3 processes cannot be watched: Too many open files"); empty if it
-  /// could.
+  /// Why the last look could not see or record everything ("processes cannot be watched: Too many open files"); empty
+  /// if it could.
   [[nodiscard]] const std::string& trouble() const { return trouble_; }
 
  private:
@@ -105,7 +106,10 @@ class Census {
   [[nodiscard]] bool is_recorded_parent(pid_t ppid) const;
   void remember(pid_t pid, const Newcomer& newcomer, bool foreign);
   bool all_children_known(core::Looked& looked);
-  [[nodiscard]] std::vector<pid_t> own_children() const;
+  [[nodiscard]] std::optional<std::vector<pid_t>> own_children();
+  [[nodiscard]] sys::Result<std::vector<pid_t>> listed_children() const;
+  Placed unreadable(const sys::error_code& error);
+  Placed unwatchable(const sys::error_code& error);
   // census_news.cpp: what the connector tells
   void take_news(core::Looked& looked);
   void begin_news_again();
@@ -134,6 +138,7 @@ class Census {
   Life life_;
   pid_t self_;
   std::uint64_t look_ = 0;
+  sys::Fd children_;               ///< ours, held: emptiness can be proved with no descriptor left and no /proc
   std::optional<pid_t> last_pid_;  ///< before the last walk
   int walks_alike_ = 0;            ///< walks since it changed
   Steady walked_at_{};
@@ -148,7 +153,7 @@ class Census {
   bool found_gone_ = false;          ///< by the taking at work
   std::set<core::ProcessId> named_;  ///< by an exec or a session: read again when all news are taken
   bool must_look_ = false;
-  int unwatchable_ = 0;
+  bool unwatchable_ = false;  ///< something in this look
   std::string why_unwatchable_;
   std::string trouble_;
 };

@@ -111,6 +111,7 @@ void Census::record_forked(pid_t pid, std::uint64_t at, core::ProcessId forker, 
   // Out of descriptors: the walk will find it, or say so.
   if (!pidfd && pidfd.error().value() != ESRCH) return;
   const auto stat = pidfd ? proc_.stat(pid) : sys::Result<sys::Stat>{pidfd.error()};
+  if (!stat && proc_.cannot_say(stat.error())) return;
   if (!stat || !is_told_one(stat->start_time, at)) {
     ours_[pid] = {pid, at};
     return note_unseen({pid, at}, forker);

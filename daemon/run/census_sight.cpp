@@ -145,7 +145,7 @@ void Census::reread(const Member& member, Told& told, core::Looked& looked) {
 bool Census::reread_program(const sys::Stat& stat, bool young, Told& told) const {
   if (stat.state == 'Z') return false;
   bool exec = stat.comm != told.command.comm;
-  if (!exec && young) {
+  if (!exec && (young || told.command.argv.empty())) {
     // In the middle of an exec there is no argv yet.
     if (told.as_forked || told.command.argv.empty()) {
       const auto argv = proc_.cmdline(stat.pid);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "config/plan/units.hpp"
+#include "daemon/core/refusal.hpp"
 #include "daemon/sys/spawn.hpp"
 
 namespace plimsoll::run {
@@ -14,8 +15,9 @@ namespace {
 
 constexpr std::chrono::seconds grace_of_command{2};
 
-std::string cannot_start(const Unprepared& why) {
-  return "cannot start it: " + why.step + ": " + why.message;
+CommandRunner::Failure cannot_start(const Unprepared& why) {
+  const core::SpawnFailed failed{{}, 0, why.error, why.step, why.message};
+  return {"cannot start it: " + why.step + ": " + why.message, core::for_want_of_something(failed)};
 }
 
 }  // namespace
@@ -35,9 +37,10 @@ CommandRunner::~CommandRunner() {
   for (const auto& [pid, alarm] : ending_) members_.signal_helper(pid, SIGKILL);
 }
 
-std::optional<std::string> CommandRunner::start(std::uint64_t number, Command command,
-                                                std::function<void(Ended)> on_end) {
+std::optional<CommandRunner::Failure> CommandRunner::start(std::uint64_t number, Command command,
+                                                           std::function<void(Ended)> on_end) {
   const sys::Fd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  if (!null) return cannot_start({"/dev/null", errno, sys::last_error().message()});
   sys::SpawnRequest request;
   request.argv = std::move(command.argv);
   if (const auto why = command.prepare(request)) return cannot_start(*why);

@@ -29,15 +29,19 @@ class CommandRunner {
     bool success = false;  ///< exited with 0
     std::string detail;    ///< "exited with 3"
   };
+  struct Failure {
+    std::string detail;    ///< a sentence
+    bool of_ours = false;  ///< we are out of something: it says nothing about the command
+  };
   CommandRunner(Loop& loop, Members& members);
   /// What still runs gets SIGKILL.
   ~CommandRunner();
   CommandRunner(const CommandRunner&) = delete;
   CommandRunner& operator=(const CommandRunner&) = delete;
 
-  /// Starts it under a number of the caller's; `on_end` comes once, in a later turn. A sentence if it cannot be
-  /// started: then nothing follows.
-  std::optional<std::string> start(std::uint64_t number, Command command, std::function<void(Ended)> on_end);
+  /// Starts it under a number of the caller's; `on_end` comes once, in a later turn. If it cannot be
+  /// started nothing follows.
+  std::optional<Failure> start(std::uint64_t number, Command command, std::function<void(Ended)> on_end);
   /// Nobody wants to know any more: it is asked to end.
   void cancel(std::uint64_t number);
 

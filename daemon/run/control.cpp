@@ -67,14 +67,25 @@ bool Daemon::listen() {
     }
   }
   if (!socket_) {
-    note(core::Level::warning, "cannot open a control socket: " + why + "; running without control");
+    if (!std::exchange(no_control_said_, true))
+      note(core::Level::warning, "cannot open a control socket: " + why + "; running without control, tried again");
+    listen_later();
     return true;
   }
+  if (std::exchange(no_control_said_, false)) note(core::Level::info, "control at " + socket_->path());
   // Law 11: a leftover whose pipe is full could not end.
   if (const auto left = sys::drain_fifos(Output::folder_of(socket_->path())); left && !left->empty()) out_.write(*left);
   server_ = std::make_unique<api::Server>(loop_.context(), socket_->release_fd(), backend(),
                                           api::Roles{plan_->daemon.operators, plan_->daemon.observers});
   return true;
+}
+
+/// A full disk or another daemon in the way goes away some day.
+void Daemon::listen_later() {
+  constexpr std::chrono::seconds pause{5};
+  listen_alarm_.set_after(pause, [this] {
+    if (!exit_code_ && !listen()) listen_later();
+  });
 }
 
 void Daemon::on_signal(Signals::Caught caught) {
@@ -186,7 +197,7 @@ wire::Daemon Daemon::about(const View& view) const {
 
 std::map<std::string, std::string> Daemon::sources() const {
   const std::string census = feed_.works() ? "connector and walk" : "walk";
-  return {{"census", trouble_.empty() ? census : census + ", incomplete"},
+  return {{"census", census_.trouble().empty() ? census : census + ", incomplete"},
           {"connector", feed_.state()},
           {"exit_info", on_off(options_.sources.exit_info)},
           {"exe", on_off(options_.sources.exe)},

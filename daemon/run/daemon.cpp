@@ -38,17 +38,13 @@ std::uint64_t host_seed() {
   return std::hash<std::string>{}(name);
 }
 
-void lost_lines(Journal& journal, const char* what, std::uint64_t lines) {
-  journal.note(core::Level::warning, std::to_string(lines) + " lines of " + what + " were dropped, nobody reads them");
-}
-
 }  // namespace
 
 Daemon::Daemon(std::shared_ptr<const Plan> plan, Options options)
     : plan_(std::move(plan)),
       options_(std::move(options)),
-      out_(loop_, STDOUT_FILENO, [this](std::uint64_t lines) { lost_lines(journal_, "the services' output", lines); }),
-      err_(loop_, STDERR_FILENO, [this](std::uint64_t lines) { lost_lines(journal_, "the log", lines); }),
+      out_(loop_, STDOUT_FILENO, [this](const LineSink::Loss& loss) { say_lost("the services' output", loss); }),
+      err_(loop_, STDERR_FILENO, [this](const LineSink::Loss& loss) { say_lost("the log", loss); }),
       life_(life_or_die(proc_, plan_->daemon.name)),
       inherited_(inherited_environment()),
       statm_(sys::measure_statm_bound(proc_)),
@@ -60,7 +56,8 @@ Daemon::Daemon(std::shared_ptr<const Plan> plan, Options options)
       leftovers_(proc_, options_.sources, life_),
       deadline_(loop_),
       census_alarm_(loop_),
-      watchdog_(loop_) {}
+      watchdog_(loop_),
+      listen_alarm_(loop_) {}
 
 Daemon::~Daemon() = default;
 
@@ -174,11 +171,7 @@ void Daemon::take_look() {
   const core::Steady began = now().steady;
   core::Looked looked = census_.look();
   looked.began = began;
-  if (census_.trouble() != trouble_) {
-    trouble_ = census_.trouble();
-    say_of_census(trouble_.empty() ? core::Level::info : core::Level::error,
-                  trouble_.empty() ? "the census sees everything again" : trouble_);
-  }
+  say_of(core::EventKind::census, census_trouble_.look(census_.trouble(), began));
   queue_around(std::move(looked));
   // In another turn: news that are lost as fast as they come stop nothing else.
   if (census_.must_look()) loop_.post([this] { want_look(); });
@@ -224,6 +217,29 @@ void Daemon::say_of_census(core::Level level, const std::string& sentence) {
   said.level = level;
   said.why = sentence;
   perform(core::Record{said});
+}
+
+void Daemon::say_of(core::EventKind kind, const std::optional<Trouble::Said>& trouble) {
+  if (!trouble) return;
+  core::Entry said;
+  said.kind = kind;
+  said.level = trouble->bad ? core::Level::error : core::Level::info;
+  said.why = trouble->sentence;
+  perform(core::Record{said});
+}
+
+void Daemon::say_lost(const char* what, const LineSink::Loss& loss) {
+  core::Entry said;
+  said.level = core::Level::warning;
+  said.why = std::to_string(loss.lines) + " lines of " + what +
+             " were dropped: " + (loss.error == 0 ? "nobody reads them" : sys::error_of(loss.error).message());
+  perform(core::Record{said});
+}
+
+void Daemon::look_at_memory() {
+  say_of(core::EventKind::daemon,
+         memory_trouble_.look(reserve_.refill() ? "" : "the kernel gives no more memory, the reserve is in use",
+                              now().steady));
 }
 
 /// The least that will do: a look takes the news, too.
@@ -284,6 +300,7 @@ void Daemon::tick_census() {
   census_alarm_.set_after(census_interval(), [this] { tick_census(); });
   members_.watch_oom_counter();
   trim_heap();
+  look_at_memory();
   want_look();
 }
 

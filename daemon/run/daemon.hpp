@@ -26,8 +26,10 @@
 #include "daemon/run/output.hpp"
 #include "daemon/run/prober.hpp"
 #include "daemon/run/ready_pipe.hpp"
+#include "daemon/run/reserve.hpp"
 #include "daemon/run/signals.hpp"
 #include "daemon/run/sources.hpp"
+#include "daemon/run/trouble.hpp"
 #include "daemon/sys/notify.hpp"
 #include "daemon/sys/procfs.hpp"
 #include "daemon/sys/socket_path.hpp"
@@ -94,12 +96,14 @@ class Daemon {
   void perform(const core::Answer& effect);
   void perform(const core::Forget& effect);
   void perform(const core::Quit& effect);
-  Output::Ends output_of(const std::string& service);
+  sys::Result<Output::Ends> output_of(const std::string& service);
+  std::optional<Unprepared> lend(const Service& service, core::RunNumber run, Launcher::Lent& lent);
+  void learn_life();
   void watch_for_ready(const Service& service, core::RunNumber run);
 
   // notices.cpp: what runs say of themselves
-  std::string listen_to(const Service& service);
-  ReadyPipe* open_ready_pipe(const Service& service, core::RunNumber run);
+  sys::Result<std::string> listen_to(const Service& service);
+  sys::error_code open_ready_pipe(const Service& service, core::RunNumber run);
   void take_notification(const std::string& service, const sys::Notification& notification);
   [[nodiscard]] const core::Process* speaker(const std::string& service, int pid) const;
   [[nodiscard]] std::string describe(core::ProcessId id) const;
@@ -113,6 +117,7 @@ class Daemon {
 
   // control.cpp: what comes from outside
   bool listen();
+  void listen_later();
   void on_signal(Signals::Caught caught);
   void reload(const std::string& by, bool dry_run, std::function<void(wire::Answer)> answer);
   [[nodiscard]] wire::Answer rehearse_reload() const;
@@ -125,7 +130,11 @@ class Daemon {
   void tell_watchdog();
   void note(core::Level level, const std::string& sentence);
   void say_of_census(core::Level level, const std::string& sentence);
+  void say_of(core::EventKind kind, const std::optional<Trouble::Said>& said);
+  void say_lost(const char* what, const LineSink::Loss& loss);
+  void look_at_memory();
 
+  Reserve reserve_;
   std::shared_ptr<const Plan> plan_;
   Options options_;
   sys::ProcFs proc_;
@@ -166,9 +175,12 @@ class Daemon {
   Alarm deadline_;
   Alarm census_alarm_;
   Alarm watchdog_;
+  Alarm listen_alarm_;
   int forgotten_ = 0;  ///< processes, and whole plans at their worth, since the heap was last trimmed
   core::Steady forgotten_at_{};
-  std::string trouble_;  ///< of the census, as it was last said
+  Trouble census_trouble_{"the census sees everything again"};
+  Trouble memory_trouble_{"there is memory again"};
+  bool no_control_said_ = false;
   std::optional<int> exit_code_;
 };
 

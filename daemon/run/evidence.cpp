@@ -21,12 +21,17 @@ std::optional<std::uint16_t> port_of(std::string_view word) {
 
 }  // namespace
 
-std::optional<std::uint16_t> Evidence::listening_port(core::ProcessId engine) const {
-  if (!sources_.ports || !is_there(engine)) return std::nullopt;
+sys::Result<std::optional<std::uint16_t>> Evidence::listening_port(core::ProcessId engine) const {
+  using Port = std::optional<std::uint16_t>;
+  if (!sources_.ports) return Port{};
+  const auto stat = proc_.stat(engine.pid);
+  if (!stat && proc_.cannot_say(stat.error())) return stat.error();
+  if (!stat || stat->start_time != engine.start_time) return Port{};
   const auto lines = proc_.tcp(engine.pid);
-  if (!lines) return std::nullopt;
+  if (!lines && proc_.cannot_say(lines.error())) return lines.error();
+  if (!lines) return Port{};
   const Ports ports = ports_of(engine, *lines);
-  return ports.listening.empty() ? std::nullopt : std::optional{*ports.listening.begin()};
+  return ports.listening.empty() ? Port{} : Port{*ports.listening.begin()};
 }
 
 core::EvidenceLookedAt Evidence::look(const core::LookAtEvidence& effect) const {

@@ -21,8 +21,9 @@ class Evidence {
   Evidence(sys::ProcFs proc, Sources sources) : proc_(std::move(proc)), sources_(sources) {}
 
   [[nodiscard]] core::EvidenceLookedAt look(const core::LookAtEvidence& effect) const;
-  /// The port that the process listens on; the lowest of several; nothing if none is to be seen.
-  [[nodiscard]] std::optional<std::uint16_t> listening_port(core::ProcessId engine) const;
+  /// The port that the process listens on; the lowest of several; nothing if none is to be seen. An error: that cannot
+  /// be looked at now.
+  [[nodiscard]] sys::Result<std::optional<std::uint16_t>> listening_port(core::ProcessId engine) const;
 
  private:
   struct Ports {

@@ -20,6 +20,13 @@ bool may_see_exit_code(pid_t pid) {
 ForeignExit look_at_foreign_exit(const sys::ProcFs& proc, core::ProcessId id, const sys::Fd& pidfd, bool read_status) {
   ForeignExit found;
   const auto stat = proc.stat(id.pid);
+  if (!stat && proc.cannot_say(stat.error())) {
+    // Unread is not reaped. The newest kernels tell by the pidfd; elsewhere it is asked about again.
+    const auto status = sys::exit_status_of_reaped(pidfd);
+    found.reaped = status.has_value();
+    if (read_status) found.status = status;
+    return found;
+  }
   found.reaped = !stat || stat->start_time != id.start_time;
   if (!read_status) return found;
   if (found.reaped) {

@@ -71,6 +71,9 @@ void HookCaller::call_http(const core::CallHook& hook, const HttpHook& how) {
 void HookCaller::call_signal(const core::CallHook& hook, const SignalHook& how) {
   const std::string name = signal_name(how.signal);
   const auto catches = proc_.catches(hook.target.pid, how.signal);
+  if (!catches && proc_.cannot_say(catches.error()))
+    return answer(hook.id, HookResult::failed,
+                  "whether the process catches " + name + " cannot be read: " + catches.error().message());
   if (!catches) return answer(hook.id, HookResult::failed, "the process has ended");
   // Without a handler most signals end a process.
   if (!*catches) return answer(hook.id, HookResult::skipped, "the process does not catch " + name);
@@ -96,7 +99,7 @@ void HookCaller::call_exec(const core::CallHook& hook, const ExecHook& how) {
   };
   calls_[hook.id] = nullptr;
   if (auto failure = commands_.start(hook.id, std::move(command), std::move(then)))
-    answer(hook.id, HookResult::failed, std::move(*failure));
+    answer(hook.id, HookResult::failed, std::move(failure->detail));
 }
 
 std::string fill_in(std::string text, const std::map<std::string, std::string>& placeholders) {

@@ -17,6 +17,7 @@
 #include <exception>
 
 #include "config/plan/units.hpp"
+#include "daemon/sys/result.hpp"
 
 // GCC 12 sees half of the pair: a coroutine's frame is allocated and freed by Asio's own operators, of which it inlines
 // one.
@@ -114,11 +115,11 @@ struct HttpAsking::Impl {
     close();
   }
 
-  void tell(core::HookResult result, std::string detail) {
+  void tell(core::HookResult result, std::string detail, bool asked = true) {
     if (over) return;
     stop();
     const auto then = std::move(on_outcome);
-    then(HttpOutcome{result, wrong_answers, std::move(detail)});
+    then(HttpOutcome{result, wrong_answers, std::move(detail), asked});
   }
 
   void time_is_up() {
@@ -223,7 +224,8 @@ struct Asking {
     }
     const std::string place = place_of(impl.request);
     if (!result.connected) {
-      return impl.tell(core::HookResult::failed, "cannot connect to " + place + ": " + result.error.message());
+      return impl.tell(core::HookResult::failed, "cannot connect to " + place + ": " + result.error.message(),
+                       !sys::is_shortage(result.error));
     }
     if (result.error == http::error::end_of_stream || result.error == http::error::partial_message) {
       return impl.tell(core::HookResult::failed, place + " closed the connection without an answer");

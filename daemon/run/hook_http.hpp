@@ -28,6 +28,7 @@ struct HttpOutcome {
   core::HookResult result = core::HookResult::failed;
   int wrong_answers = 0;
   std::string detail;
+  bool asked = true;  ///< false: we are out of descriptors or memory, nobody was asked
 };
 
 /// One asking, from its construction to its outcome; destroying it before means that nobody wants to know any more.

@@ -10,6 +10,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/optional.hpp>
 #include <boost/process/v2/process.hpp>
+#include <boost/system/system_error.hpp>
 #include <csignal>
 
 #include "daemon/sys/spawn.hpp"
@@ -39,7 +40,12 @@ class PidfdLauncher {
     launched.spawned = std::move(outcome.spawned);
     sys::Fd own(launched.ok ? ::fcntl(launched.spawned.pidfd.get(), F_DUPFD_CLOEXEC, 3) : -1);
     if (!own) return Process(std::move(executor));
-    return Process(std::move(executor), launched.spawned.pid, own.release());
+    try {
+      return Process(executor, launched.spawned.pid, own.release());
+    } catch (const boost::system::system_error&) {
+      // epoll has no memory. What came with the clone is in `launched`.
+      return Process(std::move(executor));
+    }
   }
 
  private:
@@ -106,6 +112,11 @@ Launcher::Outcome Launcher::launch(const Service& service, core::RunNumber run, 
   request.stderr_fd = settings_.entrypoint ? -1 : lent.output.stderr_fd;
   give_ends(lent.output, request.user.value_or(::geteuid()));
 
+  // What cannot be recorded cannot be owned: that is tried with our own entry, before anything runs. Its descriptor is
+  // the one that the child's entry takes.
+  auto place = proc_.open_stat(::getpid());
+  if (!place)
+    return failed(service, run, {"record", place.error().value(), "/proc cannot be read: " + place.error().message()});
   Launched launched;
   Process process = PidfdLauncher(request)(loop_.context().get_executor(), launched);
   // Detached before anything can go wrong: at its end an attached one kills, and waits. The members reap.
@@ -113,6 +124,7 @@ Launcher::Outcome Launcher::launch(const Service& service, core::RunNumber run, 
   if (!launched.ok) return failed(service, run, told(launched.failure));
   if (gives_terminal) settings_.terminal->given_to(launched.spawned.pid);
 
+  *place = sys::Fd();
   // Nobody but us can reap it, and it was not reaped yet: its pid is its own.
   const auto stat = proc_.stat(launched.spawned.pid);
   const core::ProcessId id{launched.spawned.pid, stat ? stat->start_time : 0};

@@ -27,6 +27,8 @@ class Launcher {
   /// `preparation` outlives the launcher.
   Launcher(Loop& loop, Members& members, sys::ProcFs proc, Preparation& preparation, Settings settings);
 
+  void set_life(const Life& life) { settings_.life = life; }
+
   /// What a run is given of the daemon's, lent until launch() returns.
   struct Lent {
     Output::Ends output;
@@ -35,8 +37,8 @@ class Launcher {
   };
 
   /// One of the two; dispatching it is the caller's. The process is a member by then. SpawnFailed::step is "record"
-  /// when it was started and could not be recorded; then it was killed. The output's ends become its user's, so that it
-  /// can open /dev/stdout.
+  /// when it could not be recorded; if that was seen too late it was killed. The output's ends become its user's, so
+  /// that it can open /dev/stdout.
   using Outcome = std::variant<core::SpawnSucceeded, core::SpawnFailed>;
   Outcome launch(const Service& service, core::RunNumber run, const Lent& lent);
 

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 namespace plimsoll::run {
 
 namespace {
@@ -14,7 +16,9 @@ core::LeftoversLookedFor Leftovers::look(const std::string& service, std::option
   core::LeftoversLookedFor looked;
   looked.service = service;
   if (!sources_.environ) return looked;
-  for (const Tagged& one : tagged()) {
+  const std::vector<Tagged>& all = tagged();
+  looked.readable = readable_;
+  for (const Tagged& one : all) {
     const auto tag = one.tag.service == service ? tag_of(one.pid, service, user) : std::nullopt;
     if (!tag) continue;
     const auto stat = proc_.stat(one.pid);
@@ -29,9 +33,12 @@ const std::vector<Leftovers::Tagged>& Leftovers::tagged() {
   tagged_.clear();
   const auto listed = proc_.list();
   const std::set<pid_t> spared = listed ? ourselves_and_ancestors() : std::set<pid_t>{};
+  readable_ = listed && std::any_of(listed->begin(), listed->end(),
+                                    [](const sys::Listed& entry) { return entry.pid == ::getpid(); });
   for (const auto& entry : listed ? *listed : std::vector<sys::Listed>{}) {
     if (spared.contains(entry.pid)) continue;
     const auto environment = proc_.environ(entry.pid);
+    if (!environment && sys::is_shortage(environment.error())) readable_ = false;
     auto tag = environment ? find_run_tag(*environment) : std::nullopt;
     if (tag && tag->life.daemon == life_.daemon) tagged_.push_back({entry.pid, std::move(*tag)});
   }

@@ -24,6 +24,7 @@ class Leftovers {
   Leftovers(sys::ProcFs proc, Sources sources, Life life)
       : proc_(std::move(proc)), sources_(sources), life_(std::move(life)) {}
 
+  void set_life(const Life& life) { life_ = life; }
   /// `user`: of the service, beside our own.
   [[nodiscard]] core::LeftoversLookedFor look(const std::string& service, std::optional<uid_t> user = {});
   /// Opens it, reads its environment and start time again, then signals. ESRCH: it is no leftover (any more).
@@ -45,6 +46,7 @@ class Leftovers {
   Sources sources_;
   Life life_;
   std::vector<Tagged> tagged_;
+  bool readable_ = true;  ///< by the last walk
   std::chrono::steady_clock::time_point walked_at_{};
 };
 

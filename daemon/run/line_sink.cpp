@@ -17,11 +17,14 @@ namespace {
 /// Small writes share a chunk up to this size: dropping goes by chunks.
 constexpr std::size_t chunk_size = 16 * 1024;
 constexpr std::chrono::milliseconds retry_after{50};
-constexpr std::chrono::seconds tell_every{1};
+constexpr std::chrono::seconds tell_first_after{1};
+constexpr std::chrono::seconds tell_every{60};
+/// A reader that comes and goes.
+constexpr std::chrono::seconds tell_of_end_every{2};
 
 }  // namespace
 
-LineSink::LineSink(Loop& loop, int fd, std::function<void(std::uint64_t)> dropped, std::size_t capacity)
+LineSink::LineSink(Loop& loop, int fd, std::function<void(const Loss&)> dropped, std::size_t capacity)
     : loop_(loop), fd_(fd), dropped_(std::move(dropped)), capacity_(capacity), retry_(loop), tell_(loop) {
   choose_way();
 }
@@ -71,6 +74,11 @@ void LineSink::flush() {
     chunks_.pop_front();
     written_ = 0;
   }
+  if (lost_ == 0 || closed_) return;
+  // In a turn of its own: what is said may be a line for this very sink.
+  telling_ = true;
+  const auto now = std::chrono::steady_clock::now();
+  tell_.set(std::max(now, told_at_ + tell_of_end_every), [this] { tell_loss(); });
 }
 
 void LineSink::drain(std::chrono::milliseconds at_most) {
@@ -112,12 +120,14 @@ long LineSink::write_some(std::string_view bytes) {
 }
 
 void LineSink::on_error(int error) {
+  const bool full = error == ENOSPC || error == EDQUOT || error == EIO || error == ENOMEM;
+  error_ = full ? error : 0;
   if (watch_ && (error == EAGAIN || error == ENOBUFS)) {
     blocked_ = true;
     watch_->when_writable([this] { flush(); });
     return;
   }
-  if (error == ENOSPC || error == EDQUOT || error == EAGAIN) {
+  if (full || error == EAGAIN) {
     blocked_ = true;
     retry_.set_after(retry_after, [this] { flush(); });
     return;
@@ -145,10 +155,17 @@ void LineSink::count_dropped(std::uint64_t lines) {
   lost_ += lines;
   if (telling_) return;
   telling_ = true;
-  tell_.set_after(tell_every, [this] {
-    telling_ = false;
-    dropped_(std::exchange(lost_, 0));
-  });
+  const auto now = std::chrono::steady_clock::now();
+  const bool first = told_at_ == std::chrono::steady_clock::time_point{};
+  tell_.set(first ? now + tell_first_after : std::max(now + tell_first_after, told_at_ + tell_every),
+            [this] { tell_loss(); });
+}
+
+void LineSink::tell_loss() {
+  telling_ = false;
+  told_at_ = std::chrono::steady_clock::now();
+  const Loss loss{std::exchange(lost_, 0), error_};
+  if (loss.lines > 0) dropped_(loss);
 }
 
 }  // namespace plimsoll::run

@@ -23,8 +23,13 @@ namespace plimsoll::run {
 
 class LineSink {
  public:
-  /// `fd` is lent. `dropped` is called with the number of lines lost since its last call, at most once a second.
-  LineSink(Loop& loop, int fd, std::function<void(std::uint64_t lines)> dropped, std::size_t capacity = 1 << 20);
+  struct Loss {
+    std::uint64_t lines = 0;  ///< since the last word about them
+    int error = 0;            ///< ENOSPC and its like; 0: nobody reads
+  };
+  /// `fd` is lent. `dropped` is called a second after the first loss, then at most once a minute, and when everything
+  /// that waited could be written again.
+  LineSink(Loop& loop, int fd, std::function<void(const Loss&)> dropped, std::size_t capacity = 1 << 20);
   ~LineSink();
   LineSink(const LineSink&) = delete;
   LineSink& operator=(const LineSink&) = delete;
@@ -45,17 +50,20 @@ class LineSink {
   void on_error(int error);
   void make_room();
   void count_dropped(std::uint64_t lines);
+  void tell_loss();
 
   Loop& loop_;
   int fd_;
   sys::Fd reopened_;
   Way way_ = Way::plain;
-  std::function<void(std::uint64_t)> dropped_;
+  std::function<void(const Loss&)> dropped_;
   std::size_t capacity_;
   std::deque<std::string> chunks_;  ///< whole lines each
   std::size_t written_ = 0;         ///< of the first chunk
   std::size_t waiting_ = 0;         ///< bytes in all
   std::uint64_t lost_ = 0;
+  int error_ = 0;  ///< why it is blocked; 0: nobody reads
+  std::chrono::steady_clock::time_point told_at_{};
   bool closed_ = false;
   bool telling_ = false;
   bool blocked_ = false;  ///< something will call flush()

@@ -101,9 +101,9 @@ sys::error_code Members::send_signal(core::ProcessId id, int signal) {
   // The pidfd of our own fork came with it.
   if (!member.checked_ && !member.own_child) {
     const auto stat = proc_.stat(id.pid);
-    if (!stat) return stat.error();
-    if (stat->start_time != id.start_time) return sys::error_of(ESRCH);
-    member.checked_ = true;
+    if (stat ? stat->start_time != id.start_time : !proc_.cannot_say(stat.error())) return sys::error_of(ESRCH);
+    // Where /proc cannot be read the pidfd vouches alone: it was opened before the start time was read, and lives.
+    member.checked_ = stat.has_value();
   }
   const auto error = sys::send_signal(member.pidfd, signal);
   if (!error && signal == SIGKILL) member.killed_by_us = true;

@@ -7,6 +7,7 @@ namespace plimsoll::run {
 namespace {
 
 /// The leader of a process may be dead while other threads live and hold its memory: then they have the answer.
+/// Nothing: that could not be read; 0: none of them has any.
 std::optional<std::uint64_t> rss_by_a_thread(const std::string& proc_root, core::ProcessId id) {
   const sys::ProcFs threads(proc_root + "/" + std::to_string(id.pid) + "/task");
   const auto listed = threads.list();
@@ -17,12 +18,12 @@ std::optional<std::uint64_t> rss_by_a_thread(const std::string& proc_root, core:
     const auto rss = statm ? sys::read_statm_resident(*statm) : std::nullopt;
     if (rss && *rss > 0) return rss;
   }
-  return std::nullopt;
+  return 0;
 }
 
 }  // namespace
 
-/// Nothing: it is dead. Whatever was read by its pid was its own if it lives afterwards.
+/// Nothing: it is dead, or cannot be read now. Whatever was read by its pid was its own if it lives afterwards.
 std::optional<std::uint64_t> Members::read_rss(Member& member) {
   if (!member.statm_) {
     auto statm = proc_.open_statm(member.id.pid);
@@ -33,7 +34,7 @@ std::optional<std::uint64_t> Members::read_rss(Member& member) {
   if (!rss || *rss > 0) return rss;
   const auto by_thread = rss_by_a_thread("/proc", member.id);
   if (sys::has_ended(member.pidfd)) return std::nullopt;
-  return by_thread.value_or(0);
+  return by_thread;
 }
 
 std::vector<core::Sample> Members::read_memory(const std::vector<core::ProcessId>& of, bool peak, bool exact) {

@@ -17,35 +17,32 @@ constexpr int most_generations = 64;
 
 }  // namespace
 
-/// The address for its NOTIFY_SOCKET; empty where it is not to speak, or cannot.
-std::string Daemon::listen_to(const Service& service) {
-  if (!listens(service)) return {};
-  auto& channel = channels_[service.name];
-  if (channel) return channel->address();
+/// The address for its NOTIFY_SOCKET; empty where it is not to speak.
+sys::Result<std::string> Daemon::listen_to(const Service& service) {
+  if (!listens(service)) return std::string{};
+  if (const auto found = channels_.find(service.name); found != channels_.end()) return found->second->address();
   auto opened = sys::NotifySocket::open();
-  if (!opened) {
-    note(core::Level::error, service.name + ": cannot open a notify socket: " + opened.error().message() +
-                                 ", this run cannot say that it is ready");
-    return {};
-  }
+  if (!opened) return opened.error();
   const std::string& name = service.name;
-  channel = std::make_unique<NotifyChannel>(
+  auto channel = std::make_unique<NotifyChannel>(
       loop_, std::move(*opened), [this, name](const sys::Notification& said) { take_notification(name, said); },
       [this, name](const std::string& sentence) { note(core::Level::warning, name + ": " + sentence); });
-  return channel->address();
+  std::string address = channel->address();
+  channels_.emplace(name, std::move(channel));
+  return address;
 }
 
-ReadyPipe* Daemon::open_ready_pipe(const Service& service, core::RunNumber run) {
+/// In place of the last run's. No error where the plan has none.
+sys::error_code Daemon::open_ready_pipe(const Service& service, core::RunNumber run) {
   ready_pipes_.erase(service.name);
   const FdProbe* probe = service.ready ? std::get_if<FdProbe>(&service.ready->how) : nullptr;
-  if (probe == nullptr) return nullptr;
+  if (probe == nullptr) return {};
   auto opened = ReadyPipe::open(loop_, [this, name = service.name, run, fd = probe->fd] {
     dispatch(core::ReadySaid{name, run, "it said so on descriptor " + std::to_string(fd)});
   });
-  if (opened) return (ready_pipes_[service.name] = std::move(*opened)).get();
-  note(core::Level::error, service.name + ": cannot open a pipe for descriptor " + std::to_string(probe->fd) + ": " +
-                               opened.error().message() + ", this run cannot say that it is ready");
-  return nullptr;
+  if (!opened) return opened.error();
+  ready_pipes_[service.name] = std::move(*opened);
+  return {};
 }
 
 /// Who sent it, or the nearest of those above it that is recorded: one that was forked just now is not, yet. Null: it
@@ -74,7 +71,11 @@ void Daemon::take_notification(const std::string& service, const sys::Notificati
   parsed.said.sender = notification.sender;
   if (parsed.main_pid) {
     const auto stat = proc_.stat(*parsed.main_pid);
-    parsed.said.main = core::ProcessId{*parsed.main_pid, stat ? stat->start_time : 0};
+    const core::ProcessId main{*parsed.main_pid, stat ? stat->start_time : 0};
+    // It may have been forked just now. Once in a while, that is looked for.
+    const bool looked_just_now = now().steady - world_.last_look < std::chrono::milliseconds{50};
+    if (stat && core::find_process(world_, main) == nullptr && !looked_just_now) take_look();
+    parsed.said.main = main;
   }
   dispatch(std::move(parsed.said));
 }

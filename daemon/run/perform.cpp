@@ -14,12 +14,10 @@ void Daemon::perform(const core::Spawn& effect) {
   const Service* service = core::plan_of(world_, effect.service);
   if (service == nullptr) return;
   Launcher::Lent lent;
-  lent.output = output_of(effect.service);
-  lent.notify_address = listen_to(*service);
-  ReadyPipe* const pipe = open_ready_pipe(*service, effect.run);
-  if (pipe != nullptr) lent.notification_fd = pipe->child_end();
+  if (const auto why = lend(*service, effect.run, lent))
+    return dispatch(core::SpawnFailed{effect.service, effect.run, why->error, why->step, why->message});
   std::visit([this](auto outcome) { dispatch(std::move(outcome)); }, launcher_->launch(*service, effect.run, lent));
-  if (pipe != nullptr) pipe->close_child_end();
+  if (const auto pipe = ready_pipes_.find(effect.service); pipe != ready_pipes_.end()) pipe->second->close_child_end();
   watch_for_ready(*service, effect.run);
 }
 
@@ -74,7 +72,19 @@ void Daemon::perform(const core::CancelProbe& effect) {
 void Daemon::perform(const core::LookAtEvidence& effect) {
   dispatch(evidence_.look(effect));
 }
+/// Who we are, if /proc could not be read at our start. Asked before the first run of each service, which carries it.
+void Daemon::learn_life() {
+  if (life_.process.start_time != 0) return;
+  const auto life = own_life(proc_, plan_->daemon.name);
+  if (!life) return;
+  life_ = *life;
+  census_.set_life(life_);
+  leftovers_.set_life(life_);
+  launcher_->set_life(life_);
+}
+
 void Daemon::perform(const core::LookForLeftovers& effect) {
+  learn_life();
   const Service* service = core::plan_of(world_, effect.service);
   dispatch(leftovers_.look(effect.service, service != nullptr ? user_of(*service) : std::nullopt));
 }
@@ -146,16 +156,36 @@ void Daemon::perform(const core::Quit& effect) {
   loop_.post([this] { loop_.post([this] { loop_.stop(); }); });
 }
 
-Output::Ends Daemon::output_of(const std::string& service) {
-  if (plan_->entrypoint || !socket_) return {};
+/// Opens what the run is to be given. The step is the key of the plan where it has one.
+std::optional<Unprepared> Daemon::lend(const Service& service, core::RunNumber run, Launcher::Lent& lent) {
+  const auto cannot = [](const char* step, const sys::error_code& error) {
+    return Unprepared{step, error.value(), error.message()};
+  };
+  const auto ends = output_of(service.name);
+  if (!ends) return cannot("output", ends.error());
+  lent.output = *ends;
+  auto address = listen_to(service);
+  if (!address) return cannot("notify", address.error());
+  lent.notify_address = std::move(*address);
+  if (const auto error = open_ready_pipe(service, run)) return cannot("ready.fd", error);
+  if (const auto pipe = ready_pipes_.find(service.name); pipe != ready_pipes_.end())
+    lent.notification_fd = pipe->second->child_end();
+  return std::nullopt;
+}
+
+/// An error only where it would be another one in a moment: a run's output that is not taken at its start is lost to us
+/// for as long as it lives.
+sys::Result<Output::Ends> Daemon::output_of(const std::string& service) {
+  if (plan_->entrypoint || !socket_) return Output::Ends{};
   auto& output = outputs_[service];
   if (output) return output->child_ends();
   auto opened = Output::open(loop_, Output::folder_of(socket_->path()), service, out_, err_);
+  if (!opened) outputs_.erase(service);
+  if (!opened && sys::is_shortage(opened.error())) return opened.error();
   if (!opened) {
     note(core::Level::error,
          service + ": cannot take its output: " + opened.error().message() + ", it goes where ours goes");
-    outputs_.erase(service);
-    return {};
+    return Output::Ends{};
   }
   output = std::move(*opened);
   return output->child_ends();

@@ -96,10 +96,22 @@ void Prober::answer(core::ProbeId id, bool passed, std::string detail) {
   dispatch_(core::ProbeAnswered{id, passed, std::move(detail)});
 }
 
-/// Empty: it listens nowhere that we can see.
-std::string Prober::port_text(core::ProcessId engine) const {
-  const auto port = port_of_(engine);
-  return port ? std::to_string(*port) : std::string{};
+void Prober::cannot_ask(core::ProbeId id, std::string why) {
+  requests_.erase(id);
+  connections_.erase(id);
+  dispatch_(core::ProbeAnswered{id, false, std::move(why), false});
+}
+
+/// Of the engine that is asked. Nothing: the question is answered already.
+std::optional<std::string> Prober::port_of(const core::AskProbe& question) {
+  const auto port = port_of_(question.target);
+  if (port && *port) return std::to_string(**port);
+  if (port) {
+    answer(question.id, false, "it listens on no port");
+  } else {
+    cannot_ask(question.id, "its port cannot be read: " + port.error().message());
+  }
+  return std::nullopt;
 }
 
 void Prober::ask_http(const core::AskProbe& question, const HttpProbe& how) {
@@ -110,11 +122,13 @@ void Prober::ask_http(const core::AskProbe& question, const HttpProbe& how) {
   request.port = how.request.port;
   request.target = how.request.path;
   if (request.unix_path.empty() && request.host.empty()) {
+    auto port = port_of(question);
+    if (!port) return;
     request.host = "localhost";
-    request.port = port_text(question.target);
-    if (request.port.empty()) return answer(question.id, false, "it listens on no port");
+    request.port = std::move(*port);
   }
   auto then = [this, id = question.id](HttpOutcome outcome) {
+    if (!outcome.asked) return cannot_ask(id, std::move(outcome.detail));
     answer(id, outcome.result == core::HookResult::done, std::move(outcome.detail));
   };
   requests_[question.id] = std::make_unique<HttpAsking>(loop_, std::move(request), question.timeout, std::move(then));
@@ -122,8 +136,10 @@ void Prober::ask_http(const core::AskProbe& question, const HttpProbe& how) {
 
 void Prober::connect(const core::AskProbe& question, const sockaddr* address, unsigned size, std::string place) {
   sys::Fd socket(::socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!socket) return answer(question.id, false, "cannot open a socket: " + error_text(errno));
+  if (!socket) return cannot_ask(question.id, "cannot open a socket: " + error_text(errno));
   if (::connect(socket.get(), address, size) == 0) return answer(question.id, true, place + " accepts connections");
+  if (sys::is_shortage(sys::last_error()))
+    return cannot_ask(question.id, "cannot connect to " + place + ": " + error_text(errno));
   // A Unix socket whose queue is full says EAGAIN: nobody accepts there, which is the question.
   if (errno != EINPROGRESS) return answer(question.id, false, "cannot connect to " + place + ": " + error_text(errno));
   auto connecting = std::make_unique<Connecting>(loop_, std::move(socket));
@@ -143,9 +159,9 @@ void Prober::connect(const core::AskProbe& question, const sockaddr* address, un
 
 void Prober::ask_tcp(const core::AskProbe& question, const TcpProbe& how) {
   if (how.host.empty()) {
-    const std::string port = port_text(question.target);
-    if (port.empty()) return answer(question.id, false, "it listens on no port");
-    return ask_tcp(question, {"localhost", port});
+    auto port = port_of(question);
+    if (port) ask_tcp(question, {"localhost", std::move(*port)});
+    return;
   }
   const auto address = address_of(how.host, how.port);
   const bool six = how.host.find(':') != std::string::npos;
@@ -162,8 +178,10 @@ void Prober::ask_unix(const core::AskProbe& question, const UnixProbe& how) {
 
 void Prober::ask_exec(const core::AskProbe& question, const ExecProbe& how) {
   CommandRunner::Command command;
+  const auto port = port_of_(question.target);
+  if (!port) return cannot_ask(question.id, "its port cannot be read: " + port.error().message());
   const std::map<std::string, std::string> placeholders{{"engine_pid", std::to_string(question.target.pid)},
-                                                        {"port", port_text(question.target)}};
+                                                        {"port", *port ? std::to_string(**port) : ""}};
   for (const std::string& word : how.argv) command.argv.push_back(fill_in(word, placeholders));
   command.prepare = [this, service = question.service](sys::SpawnRequest& request) {
     return environment_.prepare(service, request);
@@ -172,8 +190,10 @@ void Prober::ask_exec(const core::AskProbe& question, const ExecProbe& how) {
   auto then = [this, id = question.id](CommandRunner::Ended ended) {
     answer(id, ended.success, std::move(ended.detail));
   };
-  if (auto failure = commands_.start(question.id, std::move(command), std::move(then)))
-    answer(question.id, false, std::move(*failure));
+  auto failure = commands_.start(question.id, std::move(command), std::move(then));
+  if (!failure) return;
+  if (failure->of_ours) return cannot_ask(question.id, std::move(failure->detail));
+  answer(question.id, false, std::move(failure->detail));
 }
 
 }  // namespace plimsoll::run

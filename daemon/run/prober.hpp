@@ -1,6 +1,7 @@
 // Asks whether a service or an engine is ready, or still well: by a GET, a connection, a command. Each question is
 // answered by one ProbeAnswered, not later than its time, unless it is cancelled before. Nothing here blocks: hosts are
-// addresses, connections are waited for.
+// addresses, connections are waited for. Where it is we who are out of something, the answer says that nobody was
+// asked.
 #pragma once
 
 #include <sys/socket.h>
@@ -24,8 +25,8 @@ namespace plimsoll::run {
 
 class Prober {
  public:
-  /// Where an engine listens; nothing if that is not to be seen.
-  using PortOf = std::function<std::optional<std::uint16_t>(core::ProcessId)>;
+  /// Where an engine listens; nothing if it listens nowhere, an error if that cannot be looked at now.
+  using PortOf = std::function<sys::Result<std::optional<std::uint16_t>>(core::ProcessId)>;
   Prober(Loop& loop, Members& members, HookEnvironment environment, PortOf port_of, Dispatch dispatch);
   ~Prober();
   Prober(const Prober&) = delete;
@@ -38,7 +39,8 @@ class Prober {
  private:
   struct Connecting;
   void answer(core::ProbeId id, bool passed, std::string detail);
-  [[nodiscard]] std::string port_text(core::ProcessId engine) const;
+  void cannot_ask(core::ProbeId id, std::string why);
+  std::optional<std::string> port_of(const core::AskProbe& question);
   void ask_http(const core::AskProbe& question, const HttpProbe& how);
   void connect(const core::AskProbe& question, const sockaddr* address, unsigned size, std::string place);
   void ask_tcp(const core::AskProbe& question, const TcpProbe& how);

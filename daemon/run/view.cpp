@@ -6,6 +6,7 @@
 #include "daemon/core/cycles.hpp"
 #include "daemon/core/lineage.hpp"
 #include "daemon/core/memory.hpp"
+#include "daemon/core/refusal.hpp"
 #include "daemon/core/sentences.hpp"
 #include "daemon/core/well.hpp"
 #include "daemon/run/journal.hpp"
@@ -36,8 +37,11 @@ std::string state_text(const Process& process) {
 }
 
 std::string note_of(const ServiceLife& life, core::Now now) {
-  if (life.state == ServiceState::backoff)
-    return "starts again in " + core::short_duration(std::max(life.deadline - now.steady, core::Steady::duration{}));
+  if (life.state == ServiceState::backoff) {
+    const std::string refused = core::refusal_text(life.refusal);
+    return (refused.empty() ? "" : "cannot start: " + refused + "; ") + "starts again in " +
+           core::short_duration(std::max(life.deadline - now.steady, core::Steady::duration{}));
+  }
   if (!life.note.empty() || life.notices.status.empty()) return life.note;
   return "says: " + life.notices.status;
 }

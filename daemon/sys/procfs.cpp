@@ -118,6 +118,16 @@ Result<Stat> ProcFs::stat(pid_t pid) const {
   return std::move(*parsed);
 }
 
+Result<Fd> ProcFs::open_stat(pid_t pid) const {
+  return open_to_read(path(pid, "stat"));
+}
+
+bool ProcFs::cannot_say(const error_code& error) const {
+  if (error.value() != ENOENT) return is_shortage(error);
+  struct stat found {};
+  return ::lstat((root_ + "/self").c_str(), &found) != 0;
+}
+
 Result<std::vector<std::string>> ProcFs::cmdline(pid_t pid) const {
   const auto text = read_file(path(pid, "cmdline"));
   if (!text) return text.error();
@@ -174,6 +184,22 @@ Result<std::vector<pid_t>> ProcFs::children(pid_t pid) const {
   }
   if (!any) return last;
   return children;
+}
+
+Result<Fd> ProcFs::open_children(pid_t pid) const {
+  return open_to_read(path(pid, "task/" + std::to_string(pid) + "/children"));
+}
+
+Result<std::vector<pid_t>> read_children(const Fd& children) {
+  std::string text;
+  std::array<char, 4096> piece;
+  for (;;) {
+    const ssize_t got = ::pread(children.get(), piece.data(), piece.size(), static_cast<off_t>(text.size()));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return last_error();
+    if (got == 0) return parse_children(text);
+    text.append(piece.data(), static_cast<std::size_t>(got));
+  }
 }
 
 std::optional<std::uint64_t> ProcFs::peak_rss(pid_t pid) const {

@@ -65,6 +65,12 @@ class ProcFs {
   /// All processes that can be seen. Not a snapshot: what forks and ends meanwhile may be missed.
   [[nodiscard]] Result<std::vector<Listed>> list() const;
   [[nodiscard]] Result<Stat> stat(pid_t pid) const;
+  /// /proc/PID/stat, only to see whether it can be opened.
+  [[nodiscard]] Result<Fd> open_stat(pid_t pid) const;
+  /// Whether this error of a file of /proc/PID says nothing about the process: we are out of descriptors or memory, or
+  /// nobody is there, not even we, as something else is mounted over /proc. Any other one means that it is gone, or not
+  /// ours to see.
+  [[nodiscard]] bool cannot_say(const error_code& error) const;
   [[nodiscard]] Result<std::vector<std::string>> cmdline(pid_t pid) const;
   [[nodiscard]] Result<std::vector<std::string>> environ(pid_t pid) const;
   /// Target of /proc/PID/exe (" (deleted)" removed); EACCES for another uid without CAP_SYS_PTRACE.
@@ -74,6 +80,9 @@ class ProcFs {
   [[nodiscard]] Result<uid_t> uid(pid_t pid) const;
   /// Children of every thread of `pid`; exact for our own process when nobody but us reaps.
   [[nodiscard]] Result<std::vector<pid_t>> children(pid_t pid) const;
+  /// The same of a process with one thread, to be held: what is held can be read without a descriptor, and whatever is
+  /// mounted over /proc.
+  [[nodiscard]] Result<Fd> open_children(pid_t pid) const;
   /// VmHWM; nothing for a zombie.
   [[nodiscard]] std::optional<std::uint64_t> peak_rss(pid_t pid) const;
   /// smaps_rollup's Rss: exact, but walks the page tables (about 10 ms for 1 GB).
@@ -108,6 +117,9 @@ class ProcFs {
 /// Resident bytes through a held descriptor of /proc/PID/statm; nothing once the process is gone. 0 means that it has
 /// no address space (a zombie, or between two), never "small".
 std::optional<std::uint64_t> read_statm_resident(const Fd& statm);
+
+/// Through a held descriptor of a children file.
+Result<std::vector<pid_t>> read_children(const Fd& children);
 
 /// How far statm can be below the truth on this kernel, in bytes per counter, measured once at start: pages are touched
 /// and statm is compared with smaps_rollup. 0 where the kernel sums its counters (6.16 and newer).

@@ -122,6 +122,7 @@ class Daemon:
         self.popen_arguments = popen
         self.process = None
         self.starts = 0
+        self.ctl_prefix = ()  # for one whose socket is another user's
         self.exit_codes = (0,)  # what the nest takes for a good end when it stops this daemon
 
     # configuration
@@ -221,9 +222,9 @@ class Daemon:
         """Its stdout: what its services write there."""
         return self.out_path().read_text(errors="replace") if self.out_path().exists() else ""
 
-    def ctl(self, *args, deadline=60, prefix=()):
+    def ctl(self, *args, deadline=60, prefix=None):
         """(exit code, stdout, stderr) of `plimsollctl --socket … ARGS`."""
-        done = subprocess.run([*prefix, PLIMSOLLCTL, "--socket", self.socket_path, *map(str, args)],
+        done = subprocess.run([*(self.ctl_prefix if prefix is None else prefix), PLIMSOLLCTL, "--socket", self.socket_path, *map(str, args)],
                               stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, timeout=deadline * SLOW, env=clean_environment(),
                               check=False)

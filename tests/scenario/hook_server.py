@@ -57,6 +57,8 @@ class HookServer:
         return self.server.server_address[1]
 
     def close(self):
+        if self.over.is_set():
+            return
         self.over.set()
         self.server.shutdown()
         self.thread.join()

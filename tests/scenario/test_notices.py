@@ -155,13 +155,7 @@ def test_a_main_process_that_hands_on_keeps_the_run(nest):
     one.order("hand-on")
     main = int(wait_until(lambda: (nest.tmp / "done.main").exists() and (nest.tmp / "done.main").read_text(),
                           what="the new main process"))
-    # Said before the census had seen it: said again, then.
-    def handed_on():
-        if one.daemon.service("one")["pid"] == main:
-            return True
-        one.order(f"say MAINPID={main}")
-        return False
-    one.daemon.wait(handed_on, what="the new main process in the status")
+    one.daemon.wait(lambda: one.daemon.service("one")["pid"] == main, what="the new main process in the status")
     os.kill(first, signal.SIGKILL)
     one.daemon.wait(lambda: first not in [p["pid"] for p in one.daemon.tree("one")], what="the first one gone")
     assert (one.state(), one.daemon.service("one")["run"]) == ("ready", 1)

@@ -243,7 +243,10 @@ void Laws::take_event(const World& world, const Event& event) {
     seen_[spawned->main].told = now_.steady;
     seen_[spawned->main].by_its_forker = true;
   }
-  if (const auto* failed = std::get_if<SpawnFailed>(&event)) runs_[failed->service].spawning = false;
+  if (const auto* failed = std::get_if<SpawnFailed>(&event)) {
+    runs_[failed->service].spawning = false;
+    runs_[failed->service].refused = failed->step == "clone";
+  }
   if (const auto* looked = std::get_if<LeftoversLookedFor>(&event)) {
     if (!looked->found.empty()) runs_[looked->service].leftovers_at = now_.steady;
   }

@@ -76,6 +76,7 @@ class Laws {
     Steady since{};
     RunNumber number = 0;
     bool spawning = false;
+    bool refused = false;  ///< the machine had no process to give: no failure of the service
     ProcessId main;
     Steady up_at{};  ///< spawned, then ready
     Steady spawned_at{};

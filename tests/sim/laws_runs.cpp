@@ -47,6 +47,7 @@ void Laws::enter_backoff(const World& world, const std::string& name, Run& run, 
   ++run.failures;
   run.backoff_until = now_.steady + delay;
   run.backoff_known = now_.steady > run.told_off && run.series_known;
+  if (std::exchange(run.refused, false) && !ended) return;
   // A run that was ended counts from then on.
   run.backoffs.push_back(ended ? run.stop_began : now_.steady);
   if (!service.give_up) return;

@@ -137,6 +137,7 @@ class History {
   void answers_probe(ProbeId probe, bool passed) {
     happens(ProbeAnswered{probe, passed, passed ? "HTTP 200" : "HTTP 503"});
   }
+  void cannot_ask(ProbeId probe) { happens(ProbeAnswered{probe, false, "Too many open files", false}); }
   void answers(HookId hook, HookResult result, std::string detail = "HTTP 200") {
     happens(HookAnswered{hook, result, 0, std::move(detail)});
   }
@@ -206,6 +207,10 @@ class History {
     return static_cast<std::size_t>(
         std::count_if(all.begin(), all.end(), [&](const Said& one) { return one.entry.pid == id.pid; }));
   }
+  [[nodiscard]] std::size_t saying(const std::string& part) const {
+    return static_cast<std::size_t>(std::count_if(
+        said.begin(), said.end(), [&](const Said& one) { return one.entry.why.find(part) != std::string::npos; }));
+  }
   [[nodiscard]] bool says(const std::string& part) const {
     return std::any_of(said.begin(), said.end(),
                        [&](const Said& one) { return one.entry.why.find(part) != std::string::npos; });
@@ -251,6 +256,7 @@ class History {
   bool ports_known = true;
   std::optional<SpawnFailed> spawn_fails;
   std::vector<LeftoversLookedFor::One> leftovers;
+  bool leftovers_readable = true;
   std::function<void(ProcessId)> on_spawn;
   std::optional<int> quit;
   Bytes statm_hides{};   ///< what a reading that is not exact does not see
@@ -379,7 +385,9 @@ class History {
     if (counts && alive(found->second)) seen.connected = found->second;
     queue_.push_back(seen);
   }
-  void perform(const LookForLeftovers& look) { queue_.push_back(LeftoversLookedFor{look.service, leftovers}); }
+  void perform(const LookForLeftovers& look) {
+    queue_.push_back(LeftoversLookedFor{look.service, leftovers, leftovers_readable});
+  }
   void perform(const SignalLeftover& send) {
     add(effects, Effect{send});
     if (send.signal == SIGKILL || !leftovers_ignore)

@@ -69,6 +69,31 @@ HISTORY(Liveness, ThatFailsThriceMakesItHungAndRestartsIt) {
   EXPECT_TRUE(h.well());
 }
 
+HISTORY(Liveness, ThatCannotBeAskedConcludesNothingAndIsSaidOnce) {
+  h.on_probe = [&h](const AskProbe& question) { h.cannot_ask(question.id); };
+  h.begin(asked());
+  h.at(9min);
+  EXPECT_EQ(h.run(), 1u) << "it may be as well as ever";
+  EXPECT_TRUE(h.well());
+  EXPECT_EQ(h.saying("cannot be asked whether it is well: Too many open files"), 1u);
+  answers(h, [] { return false; });
+  h.at(10min);
+  EXPECT_EQ(h.run(), 2u) << "three that were asked and failed";
+}
+
+HISTORY(Liveness, FailuresInARowGoOnPastAQuestionThatCouldNotBePut) {
+  int count = 0;
+  h.on_probe = [&h, &count](const AskProbe& question) {
+    if (++count == 2) return h.cannot_ask(question.id);
+    h.answers_probe(question.id, h.run() > 1);
+  };
+  h.begin(asked());
+  h.at(39s);
+  EXPECT_EQ(h.run(), 1u);
+  h.at(45s);
+  EXPECT_EQ(h.run(), 2u);
+}
+
 HISTORY(Liveness, OneSuccessStartsTheFailuresAnew) {
   int asked_so_far = 0;
   answers(h, [&asked_so_far] { return ++asked_so_far % 3 == 0; });

@@ -45,6 +45,18 @@ HISTORY(Readiness, ThatIsNeverAnsweredMakesItLateAndLeavesItAlone) {
   EXPECT_FALSE(h.well());
 }
 
+HISTORY(Readiness, ThatCouldNotBeAskedForEndsNoRunWhateverThePlanSays) {
+  h.on_probe = [&h](const AskProbe& question) { h.cannot_ask(question.id); };
+  h.begin(asked(true));
+  h.at(60s);
+  EXPECT_EQ(h.state(), ServiceState::late);
+  EXPECT_EQ(h.run(), 1u);
+  EXPECT_TRUE(h.says("it could not be asked"));
+  answers_from(h, 0s);
+  h.at(65s);
+  EXPECT_EQ(h.state(), ServiceState::ready);
+}
+
 HISTORY(Readiness, OfWhatOnlyWaitsToStopIsNotAskedFor) {
   Service db = asked();
   db.name = "db";

@@ -263,6 +263,17 @@ HISTORY(Shutdown, EndsABackoffAndAStartThatWaits) {
 // --- Leftovers of an earlier daemon
 // ----------------------------------------------------------------------------------------------
 
+HISTORY(Leftovers, ThatCannotBeLookedForAreNotTakenForNone) {
+  h.leftovers_readable = false;
+  h.begin(bare());
+  h.at(20s);
+  EXPECT_EQ(h.state(), ServiceState::starting);
+  EXPECT_EQ(h.run(), 0u);
+  h.leftovers_readable = true;
+  h.at(21s);
+  EXPECT_EQ(h.state(), ServiceState::ready);
+}
+
 HISTORY(Leftovers, AreHeldAgainstTheStartUntilTheyAreGone) {
   h.leftovers = {{{77, 1}, "gunicorn", 4, 55}};
   h.begin(bare());

@@ -1,5 +1,7 @@
 #include "daemon/run/census.hpp"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <thread>
 
@@ -275,6 +277,49 @@ TEST_F(CensusTest, DeadChildrenThatNobodyKnewAreReapedBeforeItIsComplete) {
     if (next > 0) ::_exit(0);
   }
   wait_for_ever();
+}
+
+/// As if another file system was mounted over /proc: it can be listed, and shows nobody.
+TEST_F(CensusTest, ListingWithoutUsProvesNothingAndEndsNobody) {
+  const core::ProcessId child = edge.add_child([] {
+    for (;;) ::pause();
+    return 0;
+  });
+  const ScratchFolder nothing;
+  Census blind(edge.members, sys::ProcFs(nothing.path()), edge.sources, life);
+  const Looked looked = blind.look();
+  EXPECT_FALSE(looked.everybody);
+  EXPECT_FALSE(looked.complete);
+  EXPECT_EQ(blind.trouble(), "/proc cannot be listed: it does not even show us");
+  edge.turns(10);
+  EXPECT_EQ(edge.of<ProcessEnded>(child), nullptr);
+  EXPECT_EQ(edge.members.send_signal(child, 0).value(), 0);
+}
+
+TEST_F(CensusTest, OurOwnChildrenCanBeListedWithoutAnyDescriptor) {
+  const pid_t known = edge.add_child([] {
+                            for (;;) ::pause();
+                            return 0;
+                          })
+                          .pid;
+  EXPECT_TRUE(census.look().complete);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{3, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const bool all_known = census.all_our_own_known();
+  const pid_t unknown = Edge::fork_child([] {
+    for (;;) ::pause();
+    return 0;
+  });
+  const bool all_known_still = census.all_our_own_known();
+  const Looked looked = census.look();
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_TRUE(all_known) << known;
+  EXPECT_FALSE(all_known_still) << unknown;
+  EXPECT_FALSE(looked.complete);
+  EXPECT_FALSE(looked.everybody);
+  wait_fresh(unknown);
 }
 
 TEST_F(CensusTest, HopperIsNeverHiddenFromACompleteLook) {

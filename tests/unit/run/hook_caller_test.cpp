@@ -1,5 +1,7 @@
 #include "daemon/run/hook_caller.hpp"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <fstream>
 
@@ -151,6 +153,26 @@ TEST_F(HookTest, HttpRefusedHasFailedWithItsReason) {
   const auto answer = answer_to(hook_of(how));
   EXPECT_EQ(answer.result, HookResult::failed);
   EXPECT_EQ(answer.detail, "cannot connect to 127.0.0.1:" + how.port + ": Connection refused");
+}
+
+TEST_F(HookTest, HttpWithoutADescriptorSaysThatNobodyWasAsked) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{3, before.rlim_max};
+  std::optional<HttpOutcome> told;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  HttpRequest request;
+  request.method = "GET";
+  request.host = "127.0.0.1";
+  request.port = "1";
+  request.target = "/";
+  const HttpAsking asking(edge.loop, std::move(request), std::chrono::seconds(30),
+                          [&told](HttpOutcome outcome) { told = std::move(outcome); });
+  edge.until([&] { return told.has_value(); }, "an outcome");
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(told->result, core::HookResult::failed);
+  EXPECT_FALSE(told->asked);
+  EXPECT_NE(told->detail.find("Too many open files"), std::string::npos) << told->detail;
 }
 
 TEST_F(HookTest, HttpToLocalhostAsksTheLoopback) {

@@ -1,5 +1,6 @@
 #include "daemon/run/output.hpp"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -35,8 +36,8 @@ std::string read_what_is_there(int fd) {
 class OutputTest : public ::testing::Test {
  protected:
   OutputTest()
-      : out(edge.loop, out_pipe.write_end.get(), [this](std::uint64_t lines) { dropped += lines; }),
-        err(edge.loop, err_pipe.write_end.get(), [](std::uint64_t) {}) {
+      : out(edge.loop, out_pipe.write_end.get(), [this](const LineSink::Loss& loss) { dropped += loss.lines; }),
+        err(edge.loop, err_pipe.write_end.get(), [](const LineSink::Loss&) {}) {
     auto opened = Output::open(edge.loop, folder / "main.d", "web", out, err);
     EXPECT_TRUE(opened.has_value());
     if (opened) output = std::move(*opened);
@@ -163,10 +164,55 @@ TEST_F(OutputTest, SameFifoServesTheNextRunAndCanBeOpenedByName) {
   EXPECT_EQ(said, "first\nagain\nsecond\n");
 }
 
+TEST_F(OutputTest, WhatWasLostIsToldAgainWhenTheReaderIsBack) {
+  const std::string line = std::string(99, 'x') + "\n";
+  std::uint64_t lines = 0;
+  std::uint64_t times = 0;
+  LineSink sink(edge.loop, out_pipe.write_end.get(), [&](const LineSink::Loss& loss) {
+    lines += loss.lines;
+    ++times;
+    EXPECT_EQ(loss.error, 0);
+  });
+  std::uint64_t written = 0;
+  const auto flood = [&] {
+    for (int i = 0; i < 30'000; ++i, ++written) sink.write(line);
+  };
+  flood();
+  edge.until([&] { return times == 1; }, "the first word");
+  for (int i = 0; i < 20; ++i) {
+    flood();
+    edge.turns(5);
+  }
+  EXPECT_EQ(times, 1U) << "not again while it lasts";
+  std::string said;
+  edge.until(
+      [&] {
+        said += read_what_is_there(out_pipe.read_end.get());
+        return times == 2;
+      },
+      "the last word");
+  said += read_what_is_there(out_pipe.read_end.get());
+  EXPECT_EQ(said.size() / line.size() + lines, written);
+}
+
+TEST(LineSink, FullDiskIsTheReasonThatIsTold) {
+  Edge edge;
+  const sys::Fd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
+  ASSERT_TRUE(full);
+  std::optional<LineSink::Loss> told;
+  LineSink sink(
+      edge.loop, full.get(), [&](const LineSink::Loss& loss) { told = loss; }, 1000);
+  for (int i = 0; i < 100; ++i) sink.write(std::string(99, 'x') + "\n");
+  edge.until([&] { return told.has_value(); }, "word of it");
+  EXPECT_GT(told->lines, 0U);
+  EXPECT_EQ(told->error, ENOSPC);
+  EXPECT_FALSE(sink.closed());
+}
+
 TEST(LineSink, SharedFlagsOfOurStdoutAreLeftAlone) {
   Edge edge;
   const Pipe pipe;
-  LineSink sink(edge.loop, pipe.write_end.get(), [](std::uint64_t) {});
+  LineSink sink(edge.loop, pipe.write_end.get(), [](const LineSink::Loss&) {});
   sink.write("x\n");
   EXPECT_EQ(::fcntl(pipe.write_end.get(), F_GETFL) & O_NONBLOCK, 0);
 }
@@ -177,7 +223,7 @@ TEST(LineSink, SocketIsWrittenToWithoutBlocking) {
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
   const sys::Fd reader(ends[0]);
   const sys::Fd writer(ends[1]);
-  LineSink sink(edge.loop, writer.get(), [](std::uint64_t) {});
+  LineSink sink(edge.loop, writer.get(), [](const LineSink::Loss&) {});
   std::string expected;
   for (int i = 0; i < 8'000; ++i) {
     const std::string line = std::string(100, 'y') + "\n";
@@ -194,7 +240,7 @@ TEST(LineSink, SocketIsWrittenToWithoutBlocking) {
 TEST(LineSink, LastLinesWaitForASlowReaderAndNoLongerThanTheyMay) {
   Edge edge;
   Pipe pipe;
-  LineSink sink(edge.loop, pipe.write_end.get(), [](std::uint64_t) {});
+  LineSink sink(edge.loop, pipe.write_end.get(), [](const LineSink::Loss&) {});
   const std::string flood = std::string(200'000, 'x') + "\n";
   sink.write(flood);
   ASSERT_GT(sink.waiting(), 0u);
@@ -219,7 +265,7 @@ TEST(LineSink, FileIsWrittenBehindWhatIsThere) {
   const ScratchFolder folder;
   const std::string path = folder.write("log", "before\n");
   const sys::Fd file(::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
-  LineSink sink(edge.loop, file.get(), [](std::uint64_t) {});
+  LineSink sink(edge.loop, file.get(), [](const LineSink::Loss&) {});
   sink.write("after\n");
   std::ifstream read(path);
   EXPECT_EQ(std::string(std::istreambuf_iterator<char>(read), {}), "before\nafter\n");

@@ -267,6 +267,36 @@ TEST_F(KernelTree, ChildOfAThreadIsOurs) {
   EXPECT_EQ(*proc.children(self), Pids{});
 }
 
+TEST_F(KernelTree, ErrorsThatSayNothingAboutTheProcessAreKnown) {
+  EXPECT_FALSE(proc.cannot_say(error_of(ENOENT))) << "we are there, so it is gone";
+  EXPECT_FALSE(proc.cannot_say(error_of(ESRCH)));
+  EXPECT_FALSE(proc.cannot_say(error_of(EACCES))) << "not ours to see";
+  EXPECT_TRUE(proc.cannot_say(error_of(EMFILE)));
+  EXPECT_TRUE(proc.cannot_say(error_of(ENOMEM)));
+  const ScratchFolder nothing;
+  EXPECT_TRUE(ProcFs(nothing.path()).cannot_say(error_of(ENOENT))) << "nobody is there, not even we";
+}
+
+TEST_F(KernelTree, HeldListOfChildrenIsReadAnewEachTime) {
+  const auto held = ProcFs().open_children(::getpid());
+  ASSERT_TRUE(held.has_value());
+  const auto before = read_children(*held);
+  ASSERT_TRUE(before.has_value());
+  const pid_t child = ::fork();
+  if (child == 0) {
+    for (;;) ::pause();
+  }
+  const auto with_child = read_children(*held);
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  const auto after = read_children(*held);
+  ASSERT_TRUE(after.has_value());
+  EXPECT_EQ(*after, *before);
+  ASSERT_TRUE(with_child.has_value());
+  EXPECT_EQ(with_child->size(), before->size() + 1);
+  EXPECT_EQ(with_child->back(), child);
+}
+
 TEST_F(KernelTree, HandlerIsSeen) {
   ASSERT_NE(::signal(SIGUSR2, [](int) {}), SIG_ERR);
   EXPECT_TRUE(*proc.catches(self, SIGUSR2));
