@@ -103,6 +103,7 @@ class Daemon:
         self.popen_arguments = popen
         self.process = None
         self.starts = 0
+        self.ctl_prefix = []  # words before plimsollctl, where it must run as another user
         self.exit_codes = (0,)  # what the nest takes for a good end when it stops this daemon
 
     # configuration
@@ -157,12 +158,14 @@ class Daemon:
 
     @property
     def pid(self):
-        """Of plimsolld itself, also below a prefix such as strace."""
+        """Of plimsolld itself, also below a prefix such as strace, or a container's runtime and a shell."""
         pid = self.process.pid
-        if self.popen_arguments.get("prefix"):
-            for child in children_of(pid):
+        below = [pid] if self.popen_arguments.get("prefix") else []
+        while below:
+            for child in below:
                 if os.path.basename((arguments(child) or [""])[0]) == "plimsolld":
                     return child
+            below = [child for parent in below for child in children_of(parent)]
         return pid
 
     def running(self):
@@ -204,7 +207,7 @@ class Daemon:
 
     def ctl(self, *args, deadline=60, prefix=()):
         """(exit code, stdout, stderr) of `plimsollctl --socket … ARGS`."""
-        done = subprocess.run([*prefix, PLIMSOLLCTL, "--socket", self.socket_path, *map(str, args)],
+        done = subprocess.run([*self.ctl_prefix, *prefix, PLIMSOLLCTL, "--socket", self.socket_path, *map(str, args)],
                               stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, timeout=deadline * SLOW, env=clean_environment(),
                               check=False)
