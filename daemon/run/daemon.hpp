@@ -25,6 +25,7 @@
 #include "daemon/run/prober.hpp"
 #include "daemon/run/signals.hpp"
 #include "daemon/run/sources.hpp"
+#include "daemon/sys/cgroup.hpp"
 #include "daemon/sys/notify.hpp"
 #include "daemon/sys/procfs.hpp"
 #include "daemon/sys/socket_path.hpp"
@@ -93,7 +94,6 @@ class Daemon {
   void perform(const core::Quit& effect);
   Output::Ends output_of(const std::string& service);
   void watch_for_ready(const Service& service, core::RunNumber run);
-  [[nodiscard]] std::string describe(core::ProcessId id) const;
 
   // command_signals.cpp: `-- CMD`
   void choose_group();
@@ -118,6 +118,7 @@ class Daemon {
   std::shared_ptr<const Plan> plan_;
   Options options_;
   sys::ProcFs proc_;
+  sys::Cgroups cgroups_;
   Loop loop_;
   LineSink out_;
   LineSink err_;
