@@ -30,6 +30,7 @@
 #include "daemon/run/signals.hpp"
 #include "daemon/run/sources.hpp"
 #include "daemon/run/trouble.hpp"
+#include "daemon/sys/cgroup.hpp"
 #include "daemon/sys/notify.hpp"
 #include "daemon/sys/procfs.hpp"
 #include "daemon/sys/socket_path.hpp"
@@ -106,7 +107,6 @@ class Daemon {
   sys::error_code open_ready_pipe(const Service& service, core::RunNumber run);
   void take_notification(const std::string& service, const sys::Notification& notification);
   [[nodiscard]] const core::Process* speaker(const std::string& service, int pid) const;
-  [[nodiscard]] std::string describe(core::ProcessId id) const;
 
   // command_signals.cpp: `-- CMD`
   void choose_group();
@@ -138,6 +138,7 @@ class Daemon {
   std::shared_ptr<const Plan> plan_;
   Options options_;
   sys::ProcFs proc_;
+  sys::Cgroups cgroups_;
   Loop loop_;
   LineSink out_;
   LineSink err_;

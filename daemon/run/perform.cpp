@@ -7,6 +7,7 @@
 
 #include "daemon/core/lineage.hpp"
 #include "daemon/run/daemon.hpp"
+#include "daemon/run/stuck.hpp"
 
 namespace plimsoll::run {
 
@@ -98,21 +99,8 @@ void Daemon::perform(const core::SignalLeftover& effect) {
   }
 }
 
-std::string Daemon::describe(core::ProcessId id) const {
-  const auto stat = proc_.stat(id.pid);
-  std::string text = "pid " + std::to_string(id.pid);
-  if (!stat) return text + " (cannot be read: " + stat.error().message() + ")";
-  text += " (" + stat->comm + ") in state " + std::string(1, stat->state);
-  if (const std::string wchan = proc_.wchan(id.pid); !wchan.empty()) text += ", waiting in " + wchan;
-  if (const pid_t tracer = proc_.tracer(id.pid); tracer != 0) text += ", traced by " + std::to_string(tracer);
-  return text;
-}
-
 void Daemon::perform(const core::DescribeStuck& effect) {
-  std::string text = "cannot be killed: ";
-  for (const core::ProcessId& id : effect.processes)
-    text += (id == effect.processes.front() ? "" : "; ") + describe(id);
-  dispatch(core::StuckDescribed{effect.service, text});
+  dispatch(core::StuckDescribed{effect.service, describe_stuck(proc_, cgroups_, effect.processes)});
 }
 
 void Daemon::perform(const core::FlushOutput& effect) {

@@ -271,6 +271,12 @@ pid_t ProcFs::tracer(pid_t pid) const {
   return line ? leading_number<pid_t>(*line).value_or(0) : 0;
 }
 
+bool ProcFs::dumping(pid_t pid) const {
+  const auto text = read_file(path(pid, "status"));
+  const auto line = text ? after_label(*text, "CoreDumping:") : std::nullopt;
+  return line && leading_number<int>(*line).value_or(0) == 1;
+}
+
 std::optional<std::uint64_t> ProcFs::oom_kills() const {
   const auto text = read_file(root_ + "/vmstat");
   const auto line = text ? after_label(*text, "oom_kill ") : std::nullopt;

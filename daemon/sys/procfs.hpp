@@ -99,6 +99,8 @@ class ProcFs {
   [[nodiscard]] std::string wchan(pid_t pid) const;
   /// TracerPid of status; 0 if none.
   [[nodiscard]] pid_t tracer(pid_t pid) const;
+  /// CoreDumping of status (Linux 4.15): its memory is being written down, and it ends when that is done.
+  [[nodiscard]] bool dumping(pid_t pid) const;
   /// oom_kill of /proc/vmstat: rises when the kernel's OOM killer ends a process anywhere.
   [[nodiscard]] std::optional<std::uint64_t> oom_kills() const;
   /// The pid that was given out last in our pid namespace, by /proc/loadavg: while it stays the same nothing was

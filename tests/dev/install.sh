@@ -87,6 +87,7 @@ want_pytest() {
   want_module pytest python3-pytest
   want_command ps procps
   want_command strace strace # observe: no signal was sent
+  want_command crun crun # tests/scenario/container.py
   install_missing
 }
 

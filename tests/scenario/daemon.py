@@ -122,7 +122,7 @@ class Daemon:
         self.popen_arguments = popen
         self.process = None
         self.starts = 0
-        self.ctl_prefix = ()  # for one whose socket is another user's
+        self.ctl_prefix = ()  # words before plimsollctl, where the socket is another user's
         self.exit_codes = (0,)  # what the nest takes for a good end when it stops this daemon
 
     # configuration
@@ -177,12 +177,14 @@ class Daemon:
 
     @property
     def pid(self):
-        """Of plimsolld itself, also below a prefix such as strace."""
+        """Of plimsolld itself, also below a prefix such as strace, or a container's runtime and a shell."""
         pid = self.process.pid
-        if self.popen_arguments.get("prefix"):
-            for child in children_of(pid):
+        below = [pid] if self.popen_arguments.get("prefix") else []
+        while below:
+            for child in below:
                 if os.path.basename((arguments(child) or [""])[0]) == "plimsolld":
                     return child
+            below = [child for parent in below for child in children_of(parent)]
         return pid
 
     def running(self):
@@ -224,7 +226,8 @@ class Daemon:
 
     def ctl(self, *args, deadline=60, prefix=None):
         """(exit code, stdout, stderr) of `plimsollctl --socket … ARGS`."""
-        done = subprocess.run([*(self.ctl_prefix if prefix is None else prefix), PLIMSOLLCTL, "--socket", self.socket_path, *map(str, args)],
+        words = self.ctl_prefix if prefix is None else prefix
+        done = subprocess.run([*words, PLIMSOLLCTL, "--socket", self.socket_path, *map(str, args)],
                               stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, timeout=deadline * SLOW, env=clean_environment(),
                               check=False)
