@@ -59,6 +59,20 @@ def test_status_is_answered_with_the_last_descriptor(nest):
     daemon.wait(lambda: descriptors(daemon.pid) <= before + 1, what="nothing being leaked")
 
 
+def test_a_reload_that_cannot_read_its_file_changes_nothing(nest):
+    daemon = nest.daemon(PLAIN)
+    plain = daemon.wait_ready("plain")["pid"]
+    daemon.write(PLAIN + PLAIN.replace("plain", "second"))
+    with limited(daemon.pid, resource.RLIMIT_NOFILE, 3):
+        os.kill(daemon.pid, signal.SIGHUP)
+        wait_until(lambda: said(daemon, "cannot reload, the plan stays as it is"), what="word of it",
+                   report=daemon.log_text)
+        assert "Too many open files" in said(daemon, "cannot reload")[0] and alive(plain)
+    os.kill(daemon.pid, signal.SIGHUP)
+    daemon.wait(lambda: len(daemon.status()["services"]) == 2, what="the second service")
+    assert daemon.service("plain")["pid"] == plain
+
+
 def test_an_engine_whose_pidfd_cannot_be_had_is_found_when_it_can(nest):
     faults = Faults(nest, "pidfd_open")
     daemon = app_daemon(nest, app_service(), prefix=faults.prefix)

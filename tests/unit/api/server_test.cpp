@@ -294,11 +294,12 @@ TEST_F(ServerTest, AfterStopAcceptingOpenCommandsAreAnsweredAndFollowersClosed) 
 /// Takes away every descriptor above those in use, for as long as it lives.
 class NoDescriptors {
  public:
-  NoDescriptors() {
+  /// `below`: and none of those that are given back can be had again.
+  explicit NoDescriptors(rlim_t below = RLIM_INFINITY) {
     ::getrlimit(RLIMIT_NOFILE, &before_);
     const sys::Fd lowest(::open("/dev/null", O_RDONLY | O_CLOEXEC));
     rlimit none = before_;
-    none.rlim_cur = static_cast<rlim_t>(lowest.get());
+    none.rlim_cur = std::min(below, static_cast<rlim_t>(lowest.get()));
     ::setrlimit(RLIMIT_NOFILE, &none);
   }
   ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
@@ -312,7 +313,7 @@ TEST_F(ServerTest, WithoutDescriptorsAcceptingRestsAndGoesOnLater) {
   settle();
   const sys::Fd client(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   {
-    const NoDescriptors none;
+    const NoDescriptors none(3);
     const sockaddr_un where = address();
     ASSERT_EQ(::connect(client.get(), reinterpret_cast<const sockaddr*>(&where), sizeof where), 0);
     settle();
@@ -327,16 +328,20 @@ TEST_F(ServerTest, WithoutDescriptorsAcceptingRestsAndGoesOnLater) {
   EXPECT_EQ(status_of(response(client)), 200);
 }
 
-TEST_F(ServerTest, WithoutDescriptorsAnIdleConnectionGivesItsUp) {
+TEST_F(ServerTest, WithoutDescriptorsTheSpareOneServesAndThenAnIdleConnectionGivesItsUp) {
   serve();
   const sys::Fd idle = connect(get_daemon);
   response(idle);
-  const sys::Fd client(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const sys::Fd first(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const sys::Fd second(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const NoDescriptors none;
   const sockaddr_un where = address();
-  ASSERT_EQ(::connect(client.get(), reinterpret_cast<const sockaddr*>(&where), sizeof where), 0);
-  ASSERT_GT(::send(client.get(), get_daemon.data(), get_daemon.size(), MSG_NOSIGNAL), 0);
-  EXPECT_EQ(status_of(response(client)), 200);
+  for (const sys::Fd* client : {&first, &second}) {
+    EXPECT_TRUE(fake.troubles.empty());
+    ASSERT_EQ(::connect(client->get(), reinterpret_cast<const sockaddr*>(&where), sizeof where), 0);
+    ASSERT_GT(::send(client->get(), get_daemon.data(), get_daemon.size(), MSG_NOSIGNAL), 0);
+    EXPECT_EQ(status_of(response(*client)), 200);
+  }
   EXPECT_EQ(until_closed(idle), "");
   EXPECT_TRUE(ended);
 }
