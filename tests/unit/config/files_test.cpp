@@ -24,7 +24,7 @@ class Folder {
   ~Folder() { fs::remove_all(path_); }
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;
-  [[nodiscard]] std::string write(const std::string& name, const std::string& text) const {
+  std::string write(const std::string& name, const std::string& text) const {
     const fs::path file = path_ / name;
     fs::create_directories(file.parent_path());
     std::ofstream{file} << text;
