@@ -157,6 +157,9 @@ void call_hook(Turn& turn, const CommandGiven& command, ServiceLife& life) {
                     std::to_string(found.size()) + " workers have an engine: say which engine with its pid");
     target = *found.begin();
   }
+  // A task that is done is ready, and nobody is there who could hear.
+  if (const Process* process = find_process(turn.world, target); process == nullptr || !process->alive())
+    return answer(turn, command.id, 409, command.service + " has no process that the hook could go to");
   CallHook call{turn.world.next_hook++,
                 command.service,
                 hook->second,

@@ -42,14 +42,23 @@ void ask_generation(Turn& turn, ServiceLife& life, const std::vector<ProcessId>&
   }
 }
 
-/// Engines are asked when no app process lives that could use them, by their own rule's stop.
+/// When SIGKILL comes to everybody: the steps that are left have their time still.
+Steady end_of_steps(const ServiceLife& life) {
+  Steady end = life.deadline;
+  const auto& further = life.plan->stop.further;
+  for (std::size_t i = life.stop_step; i < further.size(); ++i) end += further[i].grace;
+  return end;
+}
+
+/// Engines are asked when no app process lives that could use them, by their own rule's stop and all its steps.
 void ask_engines(Turn& turn, ServiceLife& life, const std::vector<ProcessId>& members) {
   for (const ProcessId& id : members) {
     Process& process = *find_process(turn.world, id);
     if (process.asked) continue;
     const EngineRule* rule = process.engine ? rule_of(turn.world, process.service, process.engine->rule) : nullptr;
     const StopPolicy& stop = rule != nullptr ? rule->stop : life.plan->stop;
-    ask_to_end(turn, process, stop.signal, std::min(life.deadline, turn.now.steady + stop.grace));
+    ask_to_end(turn, process, stop.signal, std::min(end_of_steps(life), turn.now.steady + stop.grace));
+    process.further = stop.further;
   }
 }
 
@@ -144,7 +153,9 @@ void begin_stop(Turn& turn, const std::string& service, ServiceLife& life) {
   life.deadline = turn.now.steady + life.plan->stop.grace;
   const auto hook = life.plan->hooks.find(life.plan->stop.drain);
   const Process* app = find_process(turn.world, app_process(turn.world, service));
-  const bool hears = app != nullptr && app->alive() && app->state != 'T' && app->state != 't';
+  const Process* main = find_process(turn.world, life.main);
+  const bool hears =
+      main != nullptr && main->alive() && app != nullptr && app->alive() && app->state != 'T' && app->state != 't';
   if (hook == life.plan->hooks.end() || !hears) return;
   CallHook call;
   call.id = life.draining = turn.world.next_hook++;

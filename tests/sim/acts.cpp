@@ -287,7 +287,8 @@ bool Life::decide_edge(const Decision& d) {
       happens(PlanReplaced{plan_, "root"});
       return true;
     }
-    case Act::forwards: happens(SignalToForward{d.a % 2 == 0 ? SIGHUP : SIGUSR1}); return true;
+    case Act::forwards: forward(d); return true;
+    case Act::connector: change_connector(d); return true;
     case Act::spawns_fail: moods_.spawn_fails = d.a % 3 == 0 ? 8 : d.a % 3 == 1 ? 3 : 0; return true;
     case Act::hooks_are: moods_.hooks = d.a % 8; return true;
     case Act::probes_are: moods_.probes = d.a % 3 == 0 ? 7 : d.a % 2; return true;
@@ -306,6 +307,32 @@ bool Life::decide_edge(const Decision& d) {
   }
 }
 
+/// To the main processes, to a process group, to both; some of that group are gone, or nobody's.
+void Life::forward(const Decision& d) {
+  SignalToForward signal{d.a % 2 == 0 ? SIGHUP : SIGUSR1};
+  signal.to_main = d.b % 4 != 0;
+  for (std::uint32_t i = 0; i < d.c % 4; ++i) {
+    const auto& all = kernel_.all();
+    auto at = all.begin();
+    std::advance(at, static_cast<std::ptrdiff_t>(mix(d.c, i) % all.size()));
+    const SimProcess* living = some(Sort::any, d.b + i);
+    signal.others.push_back(i % 2 == 0 && living != nullptr ? living->id : at->first);
+  }
+  happens(std::move(signal));
+}
+
+/// Hastily, twice within a moment, or with patience; by another signal than the first.
+void Life::ask_to_stop_again() {
+  if (seed_ % 3 == 0) return;
+  const auto wait = [this](std::uint64_t number, std::uint64_t most) { pass(millis(mix(seed_, number) % most)); };
+  wait(71, seed_ % 4 == 0 ? 90 : 4'000);
+  if (quit_ || !broken().empty()) return;
+  happens(StopRequested{"SIGINT", SIGINT});
+  if (seed_ % 5 < 2) return;
+  wait(73, 3'000);
+  if (!quit_ && broken().empty()) happens(StopRequested{"SIGTERM", seed_ % 2 == 0 ? SIGTERM : 0});
+}
+
 /// Everything can end that is able to; then the daemon has to, in its time.
 void Life::stop_daemon() {
   moods_.hidden = 0;
@@ -314,9 +341,9 @@ void Life::stop_daemon() {
     for (const SimProcess* process : living) kernel_.set_unkillable(process->id, false, steady_);
   }
   happens(StopRequested{"SIGTERM"});
+  ask_to_stop_again();
   for (int i = 0; i < 8 && !quit_ && broken().empty(); ++i) {
-    // A second one, and an operator, in between.
-    if (i == 2 && seed_ % 3 == 0) happens(StopRequested{"SIGINT"});
+    // An operator in between.
     if (i == 1 && seed_ % 2 == 0) operate(decisions_.front());
     pass(15s);
   }

@@ -40,15 +40,29 @@ void Life::boot(ProcessId main) {
     Kernel::exec(app, {"/usr/bin/python3", "/srv/serve.py"}, {});
     if (bits % 16 == 3) Kernel::exec(kernel_.fork(main, steady_), {"/usr/bin/tee", "log"}, {});
   }
+  const auto life = world_.services.find(process->service);
+  if (life != world_.services.end() && life->second.plan->kind == ServiceKind::task) finish_task(main, bits);
   const ProcessId app = app_of(main);
   if (app == nobody || bits % 5 == 0) return;
   for (std::uint64_t i = 0; i < bits / 8 % 3; ++i) fork_worker(app, mix(bits, i));
   if (bits / 64 % 3 == 0) fork_engine(app, mix(bits, 9));
 }
 
+/// With success, with a code that may be one, with a failure, or never; whatever it has forked stays behind.
+void Life::finish_task(ProcessId main, std::uint64_t bits) {
+  static constexpr std::array<int, 8> codes{0, 0, 0, 0, 3, 1, 143, -1};
+  const int code = codes[bits / 32 % 8];
+  if (code < 0) return;
+  const auto most = bits / 256 % 3 == 0 ? 5'000U : 600U;
+  later(Duration{static_cast<Duration::rep>(bits / 1'024 % most)}, [this, main, code] {
+    const SimProcess* process = kernel_.find(main);
+    if (!process->unkillable) kernel_.end(main, code == 143 ? by_signal(SIGTERM) : exited(code), steady_);
+  });
+}
+
 ProcessId Life::fork_worker(ProcessId parent, std::uint64_t bits) {
   const SimProcess* forker = kernel_.find(parent);
-  if (forker == nullptr || !forker->alive() || kernel_.living().size() > 60) return nobody;
+  if (forker == nullptr || !forker->runs() || kernel_.living().size() > 60) return nobody;
   SimProcess& worker = kernel_.fork(parent, steady_);
   give_nature(worker, bits);
   Kernel::exec(worker, {"/usr/bin/python3", "-c", "worker"}, {});
@@ -62,7 +76,7 @@ ProcessId Life::fork_worker(ProcessId parent, std::uint64_t bits) {
 /// A fork, and some milliseconds later its exec; by way of a shell at times.
 ProcessId Life::fork_engine(ProcessId owner, std::uint64_t bits) {
   const SimProcess* forker = kernel_.find(owner);
-  if (forker == nullptr || !forker->alive() || kernel_.living().size() > 60) return nobody;
+  if (forker == nullptr || !forker->runs() || kernel_.living().size() > 60) return nobody;
   ProcessId parent = owner;
   if (bits % 8 == 0) {
     SimProcess& shell = kernel_.fork(owner, steady_);
@@ -77,7 +91,9 @@ ProcessId Life::fork_engine(ProcessId owner, std::uint64_t bits) {
   const auto delay = static_cast<Duration::rep>(bits / 64 % 3 == 0 ? bits / 256 % 40 : 0);
   const auto exec = [this, id, rule] {
     SimProcess* process = kernel_.find(id);
-    if (process != nullptr && process->alive()) Kernel::exec(*process, engine_program(rule), rule);
+    if (process == nullptr || !process->alive()) return;
+    Kernel::exec(*process, engine_program(rule), rule);
+    if (connector_) later(1ms, [this] { news_due_ = true; });
   };
   if (delay == 0) {
     exec();

@@ -34,6 +34,7 @@ enum class Act : std::uint8_t {
   operator_asks,
   reloads,
   forwards,
+  connector,  ///< comes, goes, or has lost something
   spawns_fail,
   hooks_are,   ///< how hooks are answered from now on
   probes_are,  ///< how often they fail from now on

@@ -7,9 +7,7 @@
 namespace plimsoll::sim {
 namespace {
 
-// So few that a pid comes round within one history.
 constexpr int first_pid = 100;
-constexpr int last_pid = 260;
 
 }  // namespace
 
@@ -27,10 +25,11 @@ int Kernel::free_pid() {
       return !item.second.reaped && (item.first.pid == pid || item.second.session == pid);
     });
   };
-  do {
-    next_pid_ = next_pid_ >= last_pid ? first_pid : next_pid_ + 1;
-  } while (taken(next_pid_));
-  return next_pid_;
+  for (int tried = 0;; ++tried) {
+    next_pid_ = next_pid_ >= last_pid_ ? first_pid : next_pid_ + 1;
+    if (!taken(next_pid_)) return next_pid_;
+    if (tried > last_pid_) last_pid_ *= 2;  // zombies that nobody reaps bear them all
+  }
 }
 
 SimProcess& Kernel::create(Steady now) {
@@ -57,6 +56,7 @@ SimProcess& Kernel::fork(ProcessId parent, Steady now) {
   made.wrapper = forker.wrapper;
   made.rule = forker.rule;  // until its exec
   made.outside = forker.outside;
+  if (on_fork) on_fork(made);
   return made;
 }
 
@@ -82,6 +82,7 @@ void Kernel::exec(SimProcess& process, std::vector<std::string> argv, std::strin
   process.command = {first.substr(first.rfind('/') + 1).substr(0, 15), first, "/srv/app", argv};
   process.wrapper = process.command.comm == "sh" || process.command.comm == "npm";
   process.rule = std::move(rule);
+  process.execed = true;
 }
 
 SimProcess* Kernel::find(ProcessId id) {
@@ -170,8 +171,7 @@ void Kernel::halt(ProcessId id) {
   process->state = 'T';
 }
 
-core::Looked Kernel::look(Steady now, const std::function<bool(const SimProcess&)>& hidden) {
-  core::Looked looked;
+void Kernel::look(Steady now, const std::function<bool(const SimProcess&)>& hidden, core::Looked& looked) {
   std::vector<ProcessId> wave{nobody};
   while (!wave.empty()) {
     std::vector<ProcessId> next;
@@ -186,10 +186,29 @@ core::Looked Kernel::look(Steady now, const std::function<bool(const SimProcess&
     }
     wave = std::move(next);
   }
-  return looked;
 }
 
-void Kernel::sight(SimProcess& process, Steady now, core::Looked& looked) const {
+bool Kernel::all_our_own_known() const {
+  return std::all_of(living_.begin(), living_.end(), [](const SimProcess* process) {
+    return process->outside || process->parent != nobody || process->told || process->own_child;
+  });
+}
+
+void Kernel::sight_unseen(SimProcess& process, Steady now, bool exit_known, core::Looked& looked) {
+  process.told = true;
+  core::Sighting seen;
+  seen.id = process.id;
+  seen.forker = process.forker;
+  seen.unseen = true;
+  seen.state = 'X';
+  seen.session = process.session;
+  if (!process.execed) seen.command = process.command;
+  if (exit_known) seen.exit = process.exit;
+  seen.age = std::chrono::duration_cast<Duration>(now - process.born);
+  looked.fresh.push_back(std::move(seen));
+}
+
+void Kernel::sight(SimProcess& process, Steady now, core::Looked& looked, std::optional<ProcessId> forker) const {
   const bool changed = !process.told || process.told_parent != process.parent ||
                        process.told_session != process.session || process.told_state != process.state ||
                        process.told_argv != process.command.argv;
@@ -207,8 +226,9 @@ void Kernel::sight(SimProcess& process, Steady now, core::Looked& looked) const 
   seen.session = process.session;
   seen.state = process.state;
   seen.command = process.command;
+  seen.forker = forker;
   seen.age = std::chrono::duration_cast<Duration>(now - process.born);
-  if (tag_readable) {
+  if (tag_readable && !forker) {
     seen.run_service = process.service;
     seen.run = process.run;
   }

@@ -44,6 +44,7 @@ struct SimProcess {
   Bytes rss{50u << 20};
   OnStop on_stop = OnStop::dies;
   bool own_child = false;
+  bool execed = false;  ///< since its fork
   bool subreaper = false;
   bool reaps = true;  ///< its dead children, after `reap_delay`
   Duration reap_delay{0};
@@ -65,6 +66,8 @@ struct SimProcess {
   std::vector<std::string> told_argv;
 
   [[nodiscard]] bool alive() const { return !died; }
+  /// It can do something: neither stopped nor in state D.
+  [[nodiscard]] bool runs() const { return alive() && !halted && !unkillable; }
 };
 
 class Kernel {
@@ -72,6 +75,8 @@ class Kernel {
   /// Called at each death, before the dead one's children have moved, and when a zombie's parent may reap it.
   std::function<void(SimProcess&)> on_death;
   std::function<void(SimProcess&)> on_reaped;
+  /// Before the child has run for the first time.
+  std::function<void(const SimProcess&)> on_fork;
   /// A process that takes its time to end: ends after that.
   std::function<void(ProcessId)> end_later;
   bool exit_readable = true;  ///< of those that are not our own children
@@ -94,8 +99,15 @@ class Kernel {
   void set_unkillable(ProcessId id, bool on, Steady now);
   void halt(ProcessId id);
 
-  /// What is new below us and what has changed, parents first. `hidden` of the new ones are not seen this time.
-  core::Looked look(Steady now, const std::function<bool(const SimProcess&)>& hidden);
+  /// What is new below us and what has changed, parents first, into `looked`. `hidden` of the new ones are not seen
+  /// this time.
+  void look(Steady now, const std::function<bool(const SimProcess&)>& hidden, core::Looked& looked);
+  /// One process, if there is anything to tell of it. `forker`: the kernel has named it.
+  void sight(SimProcess& process, Steady now, core::Looked& looked, std::optional<ProcessId> forker = {}) const;
+  /// One that was gone when it was first looked at.
+  static void sight_unseen(SimProcess& process, Steady now, bool exit_known, core::Looked& looked);
+  /// Whether each of our own children has been told, or was spawned by us.
+  [[nodiscard]] bool all_our_own_known() const;
 
   /// The nearest living process above it that forked it through wrappers only and is none; `nobody` where there is
   /// none.
@@ -105,11 +117,11 @@ class Kernel {
   SimProcess& create(Steady now);
   int free_pid();
   ProcessId adopter_of(const SimProcess& dead) const;
-  void sight(SimProcess& process, Steady now, core::Looked& looked) const;
 
   std::map<ProcessId, SimProcess> processes_;
   std::vector<SimProcess*> living_;
   int next_pid_ = 100;
+  int last_pid_ = 260;  ///< so few that a pid comes round within one history
   std::map<int, std::uint64_t> last_start_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <utility>
 
 namespace plimsoll::sim {
 
@@ -86,7 +87,7 @@ bool Laws::stopping(const std::string& service) const {
 // -----------------------------------------------------------------------------------------
 
 void Laws::take_looked(const Looked& looked) {
-  if (!looked.complete) hidden_at_ = now_.steady;
+  if (looked.everybody && !looked.complete) hidden_at_ = now_.steady;
   for (const auto* sightings : {&looked.fresh, &looked.changed}) {
     for (const Sighting& sighting : *sightings) {
       seen_[sighting.id].argv = sighting.command.argv;
@@ -101,6 +102,10 @@ void Laws::take_looked(const Looked& looked) {
     const SimProcess* forker = kernel_.find(process->forker);
     // Below one that adopts nobody can tell a child from an adopted one.
     seen.by_its_forker = !sighting.ourselves && process->forker == sighting.parent && !forker->subreaper;
+    if (sighting.forker) seen.by_its_forker = seen.forker_named = true;
+    if (!sighting.unseen) continue;
+    seen.end_told = seen.reap_told = now_.steady;
+    seen.exit_told = sighting.exit;
   }
 }
 
@@ -149,8 +154,10 @@ void Laws::take_end(const World& world, const ProcessEnded& ended) {
     run.failures = 0;
     run.series_known = true;
   }
-  const bool success = ended.exit && ended.exit->kind == ExitKind::exited && ended.exit->code == 0;
-  run.again = service.restart == RestartPolicy::always || (service.restart == RestartPolicy::on_failure && !success);
+  run.success = ended.exit && is_success(service, *ended.exit);
+  const bool done = run.success && service.kind == ServiceKind::task;
+  const bool on_failure = service.restart == RestartPolicy::on_failure && !run.success;
+  run.again = !done && (service.restart == RestartPolicy::always || on_failure);
   // Law 5: whose end a rung of ours waits for is followed by a new run, whatever the policy says.
   if (!run.by_rung) return;
   const bool waits = std::any_of(open_.begin(), open_.end(), [&](const auto& item) {
@@ -164,14 +171,14 @@ void Laws::take_end(const World& world, const ProcessEnded& ended) {
 void Laws::take_command(const World& world, const CommandGiven& command) {
   const auto plan_time = [&](const std::string& name) {
     const Service* service = plan_of(world, name);
-    return service == nullptr ? Duration{0} : service->stop.grace + 15s;
+    return service == nullptr ? Duration{0} : whole_grace(service->stop) + 20s;
   };
   Duration at_most = 0s;
   Duration all = 5s;
   Duration rounds = 10s;
   for (const auto& [name, life] : world.services) {
     all += plan_time(name);
-    rounds += 10 * (life.plan->heal + life.plan->stop.grace + 60s);
+    rounds += 10 * (life.plan->heal + whole_grace(life.plan->stop) + 60s);
   }
   switch (command.act) {
     case CommandAct::start:
@@ -238,8 +245,9 @@ void Laws::take_event(const World& world, const Event& event) {
     run.spawning = false;
     run.main = spawned->main;
     run.up_at = run.spawned_at = now_.steady;
-    run.by_rung = false;
+    run.by_rung = run.success = false;
     run.again.reset();
+    run.time_limit = plan_of(world, spawned->service)->time_limit;
     seen_[spawned->main].told = now_.steady;
     seen_[spawned->main].by_its_forker = true;
   }
@@ -251,7 +259,7 @@ void Laws::take_event(const World& world, const Event& event) {
     if (!looked->found.empty()) runs_[looked->service].leftovers_at = now_.steady;
   }
   if (const auto* answered = std::get_if<HookAnswered>(&event)) hooks_.erase(answered->hook);
-  if (std::holds_alternative<StopRequested>(event)) stop_asked_ = true;
+  if (std::holds_alternative<StopRequested>(event)) take_stop_request();
   if (std::holds_alternative<PlanReplaced>(event)) {
     reloaded_ = now_.steady;
     // A rule that came and went takes the verdicts with it.
@@ -273,101 +281,6 @@ void Laws::before(const World& world, const Event& event, Now now) {
   if (withheld(world, false)) withheld_at_ = now_.steady;
 }
 
-// --- What it said and did
-// ---------------------------------------------------------------------------------------------
-
-void Laws::take_record(const World& world, const Entry& entry) {
-  said_.push_back(entry);
-  check_withheld(world, entry);
-  if (!entry.pid) return;
-  // The event bears a pid only: it is of the process that bears it now, or bore it last.
-  ProcessId id = nobody;
-  for (const auto& [other, seen] : seen_) {
-    if (other.pid == *entry.pid && seen.told != never) id = other;
-  }
-  if (id == nobody) return;
-  Seen& seen = seen_[id];
-  switch (entry.kind) {
-    case EventKind::census: seen.nobodys = true; break;
-    case EventKind::engine_found: seen.listed = true; break;
-    case EventKind::engine_gone:
-    case EventKind::engine_disconnected:
-    case EventKind::engine_lost:
-      seen.verdict = true;
-      check_verdict(world, entry);
-      break;
-    case EventKind::engine_orphaned:
-      if (seen.orphan_said == never) seen.orphan_said = now_.steady;
-      break;
-    case EventKind::rung: seen.acted_on = now_.steady; break;
-    case EventKind::limit_crossed: seen.limit_said = now_.steady; break;
-    default: break;
-  }
-}
-
-bool Laws::budget_spent_for(const std::string& service) const {
-  return std::any_of(said_.begin(), said_.end(), [&](const Entry& entry) {
-    return entry.service == service && entry.why.find("budget spent") != std::string::npos;
-  });
-}
-
-/// So lately that its end may not have been told.
-bool Laws::just_died(const std::string& service) const {
-  const auto& all = kernel_.all();
-  return std::any_of(all.begin(), all.end(), [&](const auto& item) {
-    return item.second.service == service && item.second.died && now_.steady - *item.second.died < 50ms;
-  });
-}
-
-void Laws::take_state(const World& world, const std::string& name, const ServiceLife& life) {
-  Run& run = runs_[name];
-  if (life.state == run.state && life.since == run.since) return;
-  const ServiceState before = run.state;
-  run.state = life.state;
-  run.since = life.since;
-  switch (life.state) {
-    case ServiceState::ready: run.up_at = now_.steady; break;
-    case ServiceState::stopping:
-      run.stop_began = now_.steady;
-      run.grace = life.plan->stop.grace;
-      run.main_asked = false;
-      if (before == ServiceState::starting) run.series_known = false;
-      // That one goes by the policy's backoff, which the run before may have earned anew.
-      if (budget_spent_for(name) && now_.steady - run.spawned_at >= life.plan->backoff.forgive) run.failures = 0;
-      check_stop_begins(world, name, life);
-      break;
-    case ServiceState::stopped:
-    case ServiceState::failed:
-    case ServiceState::starting:
-    case ServiceState::backoff:
-      if (before == ServiceState::stopping || before == ServiceState::stuck) check_after_end(world, name, run);
-      if (life.state == ServiceState::backoff)
-        enter_backoff(world, name, run, before == ServiceState::stopping || before == ServiceState::stuck);
-      break;
-    case ServiceState::stuck: {
-      const auto& living = kernel_.living();
-      const bool any = std::any_of(living.begin(), living.end(),
-                                   [&](const SimProcess* one) { return one->service == name && !exempt(*one); }) ||
-                       just_died(name);
-      // After a long pause the deaths in it may be read later than the timer.
-      if (!any && now_.steady > woke_ + 5ms)
-        breaks("law 4, stuck means something lives", name + " is stuck, and nothing of it lives");
-      if (now_.steady - run.stop_began < 10s)
-        breaks("law 4, stuck after ten seconds", name + " is called stuck too soon");
-      break;
-    }
-    case ServiceState::late: break;
-  }
-}
-
-void Laws::take_states(const World& world) {
-  const auto gone = [&](const auto& item) { return !world.services.contains(item.first); };
-  std::erase_if(runs_, gone);
-  std::erase_if(acts_, gone);  // one that comes back is a new one
-  // Ends of stops first: a service that starts looks at those that it requires.
-  for (const auto& [name, life] : world.services) take_state(world, name, life);
-}
-
 void Laws::after(const World& world, const Event& event, const Effects& effects, Now now) {
   now_ = now;
   if (withheld(world, false)) withheld_at_ = now_.steady;
@@ -379,19 +292,26 @@ void Laws::after(const World& world, const Event& event, const Effects& effects,
   }
   check_stopping(world, event);
   take_states(world);
+  take_drains(world);
   check_ledger(world);
   for (const Effect& effect : effects) {
     if (const auto* send = std::get_if<SendSignal>(&effect)) check_signal(world, *send, event);
     if (const auto* spawn = std::get_if<Spawn>(&effect)) check_spawn(world, *spawn);
     if (const auto* send = std::get_if<SignalLeftover>(&effect)) check_leftover(*send);
     if (const auto* call = std::get_if<CallHook>(&effect)) check_hook(world, *call, event);
-    if (const auto* cancel = std::get_if<CancelHook>(&effect)) hooks_.erase(cancel->id);
+    if (const auto* cancel = std::get_if<CancelHook>(&effect)) cancel_hook(cancel->id);
     if (const auto* answer = std::get_if<Answer>(&effect)) check_answer(*answer);
     if (const auto* quit = std::get_if<Quit>(&effect)) check_quit(world, *quit);
   }
   if (const auto* forward = std::get_if<SignalToForward>(&event)) check_forwarded(world, *forward, effects);
+  if (const auto* again = std::get_if<StopRequested>(&event)) check_passed_on(world, *again, effects);
+  for (auto& [name, run] : runs_) {
+    if (std::exchange(run.drain_owed, false) && !run.drain)
+      breaks("law 4, drains", name + " begins to stop, and its app is not asked to drain");
+  }
   check_nothing(effects);
   check_rest(world);
+  check_tasks(world);
   check_stops(world);
   check_graces(world);
   check_orphans(world);

@@ -7,8 +7,9 @@
 // core cannot be held to what it was never told; it is held to everything else.
 //
 // laws.cpp keeps the record and decides which check sees what; laws_signals.cpp is about who gets a signal and why
-// (laws 1, 4, 6), laws_runs.cpp about runs, stops and orphans (2, 3, 4), laws_ladders.cpp about remedies (5, 6, 7), and
-// laws_answers.cpp about whoever waits (8, 10, deadlines).
+// (laws 1, 4, 6), laws_runs.cpp about runs, stops and orphans (2, 3, 4), laws_order.cpp about tasks, who waits for whom
+// and how a stop is stretched or hastened (4), laws_ladders.cpp about remedies (5, 6, 7), and laws_answers.cpp about
+// whoever waits (8, 10, deadlines).
 #pragma once
 
 #include <deque>
@@ -39,6 +40,8 @@ class Laws {
   void at_rest(const core::World& world, Steady now);
   /// The next step has to come to nothing.
   void expect_nothing(std::string why) { nothing_expected_ = std::move(why); }
+  /// Settles everybody once more, on a copy. `due_too`: what had its deadline by now is no excuse.
+  void nobody_left_out(const core::World& world, const char* when, bool settled);
   void never_quit() { breaks("law 4, the daemon ends", "it was told to stop and is still there two minutes later"); }
   [[nodiscard]] const std::string& broken() const { return broken_; }
 
@@ -49,7 +52,8 @@ class Laws {
     int session = 0;
     char state = 0;
     Steady told = core::never;   ///< first shown by a census, or spawned
-    bool by_its_forker = false;  ///< and then its parent was who forked it
+    bool by_its_forker = false;  ///< and then its parent was who forked it, or its forker was named
+    bool forker_named = false;   ///< by the connector
     bool nobodys = false;        ///< named as such, or left behind by an operator's word
     Steady end_told = core::never;
     Steady reap_told = core::never;
@@ -60,7 +64,9 @@ class Laws {
     std::optional<Steady> asked;
     Duration grace{};
     std::optional<Steady> killed;
-    bool doomed = false;  ///< asked outside of a stop: SIGKILL follows when its grace is over
+    bool doomed = false;               ///< asked outside of a stop: SIGKILL follows when its grace is over
+    std::vector<StopStep> steps_left;  ///< and these before it
+    bool steps_unknown = false;        ///< below an engine: whose stop it gets is the lineage's to say
     std::optional<Steady> soft_since;
     std::optional<Steady> hard_since;
     Bytes rss;
@@ -81,11 +87,21 @@ class Laws {
     Steady up_at{};  ///< spawned, then ready
     Steady spawned_at{};
     Steady stop_began{};
-    Duration grace{};
+    Steady ask_from{};                  ///< the drain before it is over
+    Duration grace{};                   ///< of all steps
+    std::size_t asks = 0;               ///< of the main process, in this stop
+    std::optional<core::HookId> drain;  ///< under way
+    Steady drain_until = core::never;
+    bool drain_owed = false;  ///< it has to begin in this step
     bool main_asked = false;
+    std::optional<Duration> time_limit;        ///< of this run
+    bool success = false;                      ///< its main process ended so, by itself
+    bool had_turn = false;                     ///< was started once, or tried and failed
+    std::map<std::string, RunNumber> engines;  ///< of those that restart with it, when it was spawned
     int failures = 0;
     std::deque<Steady> backoffs;
-    Steady backoff_until = long_ago;
+    Steady backoff_until = long_ago;    ///< the soonest
+    Steady backoff_at_most = long_ago;  ///< jitter may make it so late
     bool backoff_known = false;
     bool series_known = true;    ///< how many failures the backoff counts
     bool by_rung = false;        ///< a rung of ours acted on this run's main or app process
@@ -169,6 +185,23 @@ class Laws {
   void check_nobodys(const core::World& world, const core::Entry& entry);
   void enter_backoff(const core::World& world, const std::string& name, Run& run, bool ended);
 
+  // laws_order.cpp
+  [[nodiscard]] static bool is_success(const Service& service, const Exit& exit);
+  void check_tasks(const core::World& world);
+  void check_done(const std::string& name, const Run& run);
+  void check_turn(const core::World& world, const Service& service);
+  void check_stops_after(const core::World& world, const std::string& name, const core::ServiceLife& life);
+  void check_new_engines(const core::World& world, const Service& app);
+  void check_survives(const core::World& world, const std::string& name, const core::ServiceLife& life);
+  void check_released(const core::World& world, const std::string& app);
+  void take_stop_request();
+  void check_passed_on(const core::World& world, const core::StopRequested& again, const core::Effects& effects);
+  void take_drains(const core::World& world);
+  void check_drain_begins(const core::World& world, const std::string& name);
+  void check_drained(const Run& run, const SimProcess& process);
+  void check_step(const StopPolicy& stop, const Run& run, const SimProcess& process, int signal);
+  void check_next_step(const SimProcess& process, Seen& seen, int signal);
+
   // laws_ladders.cpp
   void check_ledger(const core::World& world);
   void check_opened(const core::World& world, const core::Intervention& one);
@@ -184,6 +217,7 @@ class Laws {
 
   // laws_answers.cpp
   void check_hook(const core::World& world, const core::CallHook& call, const core::Event& event);
+  void cancel_hook(core::HookId id);
   void check_answer(const core::Answer& answer);
   void check_waiting(const core::World& world);
   void check_quit(const core::World& world, const core::Quit& quit);
@@ -208,6 +242,9 @@ class Laws {
   Steady withheld_at_ = long_ago;
   Steady hidden_at_ = long_ago;  ///< the last census that was not complete
   bool stop_asked_ = false;
+  int stop_requests_ = 0;
+  Steady stop_requested_ = long_ago;
+  Steady no_later_ = core::never;  ///< than this is SIGKILL, since it was asked for again
   bool was_stopping_ = false;
   bool forced_ = false;
   Steady stop_deadline_ = core::never;

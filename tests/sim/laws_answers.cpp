@@ -11,7 +11,7 @@ namespace plimsoll::sim {
 using namespace std::chrono_literals;
 using namespace core;
 
-void Laws::check_hook(const World&, const CallHook& call, const Event& event) {
+void Laws::check_hook(const World& world, const CallHook& call, const Event& event) {
   const auto* command = std::get_if<CommandGiven>(&event);
   const bool by_operator = command != nullptr && command->act == CommandAct::hook;
   const SimProcess* target = kernel_.find(call.target);
@@ -25,7 +25,21 @@ void Laws::check_hook(const World&, const CallHook& call, const Event& event) {
     breaks("law 8, hooks",
            "hook " + call.hook.name + " is for process " + pid(call.target) + ", which is stopped and cannot answer");
   if (hooks_.contains(call.id)) breaks("law 8, hooks", "hook " + std::to_string(call.id) + " is called twice");
+  const Service* plan = plan_of(world, call.service);
+  Run& run = runs_[call.service];
+  const bool drains = stopping(call.service) && run.stop_began == now_.steady && !by_operator;
+  if (drains && plan != nullptr && call.hook.name == plan->stop.drain) {
+    run.drain = call.id;
+    run.drain_until = now_.steady + call.timeout + 2s;
+  }
   hooks_[call.id] = {call.service, now_.steady + call.timeout + 2s, !by_operator};
+}
+
+void Laws::cancel_hook(HookId id) {
+  hooks_.erase(id);
+  for (auto& [name, run] : runs_) {
+    if (run.drain == id) run.drain.reset();
+  }
 }
 
 void Laws::check_answer(const Answer& answer) {
@@ -51,7 +65,7 @@ void Laws::check_waiting(const World& world) {
 
 void Laws::check_stopping(const World& world, const Event& event) {
   if (world.stopping && !was_stopping_) {
-    stop_deadline_ = now_.steady + world.plan->daemon.stop_within;
+    stop_deadline_ = std::min(no_later_, now_.steady + world.plan->daemon.stop_within);
     const bool essential = std::any_of(world.services.begin(), world.services.end(), [](const auto& item) {
       const ServiceState state = item.second.state;
       return item.second.plan->essential && (state == ServiceState::failed || state == ServiceState::stopped);
@@ -59,6 +73,7 @@ void Laws::check_stopping(const World& world, const Event& event) {
     if (!std::holds_alternative<StopRequested>(event) && !essential)
       breaks("law 10, it never ends by itself", "everything is stopped, and nobody asked for it");
   }
+  stop_deadline_ = std::min(stop_deadline_, no_later_);
   if (!world.stopping && stop_asked_) breaks("law 4, the daemon ends", "it was told to stop, and does not");
   was_stopping_ = world.stopping;
 }
@@ -90,6 +105,36 @@ void Laws::check_nothing(const Effects& effects) {
     breaks("law 8, what is late or early changes nothing",
            why + " had an effect of kind " + std::to_string(effect.index()));
   }
+}
+
+/// What was left to wait for somebody else's step would be found here. A cycle looks again within a second, and samples
+/// go on at their own pace: those are no deadlines that anybody has missed. What the wall clock says is read to the
+/// millisecond.
+void Laws::nobody_left_out(const World& world, const char* when, bool exact) {
+  if (!exact || !broken_.empty()) return;
+  const bool before = next_deadline(world) > now_.steady;
+  if (!before && std::string_view{when}.starts_with("before")) return;
+  World copy = world;
+  const Effects more = settle_everything(copy, now_);
+  for (const Effect& effect : more) {
+    const auto* record = std::get_if<Record>(&effect);
+    if (record != nullptr && record->entry.kind == EventKind::cycle) return;
+  }
+  if (!more.empty()) {
+    const auto* record = std::get_if<Record>(&more.front());
+    return breaks("law 8, nobody is left out", std::string{when} + " somebody is due, effect " +
+                                                   (record != nullptr ? record->entry.service + ": " + record->entry.why
+                                                                      : std::to_string(more.front().index())));
+  }
+  for (const auto& [name, life] : copy.services) {
+    const auto found = world.services.find(name);
+    if (found == world.services.end() || life.due < found->second.due - 1ms)
+      return breaks("law 8, nobody is left out", std::string{when} + " the deadline of " + name + " is too late");
+  }
+  if (next_deadline(copy) < next_deadline(world) - 1ms)
+    breaks("law 8, nobody is left out", std::string{when} + " the next deadline is too late");
+  if (!world.processes.consistent())
+    breaks("law 8, the lists", std::string{when} + " the lists of processes are not what the processes say");
 }
 
 void Laws::at_rest(const World& world, Steady now) {

@@ -142,6 +142,8 @@ void Laws::check_lost(const World& world, const Intervention& one) {
       ++settled_ones;
   }
   if (dead == 1 && settled_ones >= 1) breaks("law 5, one healer", who + " begins though its app has replaced it");
+  // Whom another was seen to use is the service's.
+  if (seen_[lost->id].used) return;
   if (seen_[owner->id].end_told != never && *owner->died - owner->born > rule->settle + 20ms)
     breaks("law 5, lost has an owner", who + " begins though its worker is gone");
 }
@@ -193,6 +195,12 @@ void Laws::check_hard(const World& world) {
     if (withheld(world, true) || now_.steady - withheld_at_ < 25s || seen.asked || seen.killed ||
         seen.orphan_said != never)
       continue;
+    // Law 2: with the budget spent only a restart is left, and none comes while something has outlived its SIGKILL.
+    const auto& living = kernel_.living();
+    const bool outlived = std::any_of(living.begin(), living.end(), [&](const SimProcess* one) {
+      return one->service == process->service && seen_[one->id].killed && now_.steady - *seen_[one->id].killed >= 10s;
+    });
+    if (outlived) continue;
     const bool ladder = std::any_of(world.ledger.rbegin(), world.ledger.rend(), [&](const Intervention& one) {
       const bool lately = one.ended == never || one.ended + plan_of(world, one.service)->cool_down + 3s > now_.steady;
       return one.service == process->service && lately && (one.cause == Cause::hard || one.cause == Cause::orphan);

@@ -34,8 +34,10 @@ void Laws::check_spawn(const World& world, const Spawn& spawn) {
       breaks("law 4, requires", who + " is spawned and " + name + ", which it requires, is not ready");
   }
   check_backoff(world, spawn);
+  check_turn(world, service);
   run.spawning = true;
   run.number = spawn.run;
+  check_new_engines(world, service);
 }
 
 /// The policy's series, counted by ourselves: `first` times `factor` for each failure since it was forgiven.
@@ -43,9 +45,11 @@ void Laws::enter_backoff(const World& world, const std::string& name, Run& run, 
   const Service& service = *plan_of(world, name);
   const Backoff& backoff = service.backoff;
   const double wait = static_cast<double>(backoff.first.count()) * std::pow(backoff.factor, std::min(run.failures, 60));
-  const Duration delay{static_cast<Duration::rep>(std::min(wait, static_cast<double>(backoff.max.count())))};
+  const double delay = std::min(wait, static_cast<double>(backoff.max.count()));
+  const auto by = [&](double share) { return Duration{static_cast<Duration::rep>(delay * share)}; };
   ++run.failures;
-  run.backoff_until = now_.steady + delay;
+  run.backoff_until = now_.steady + by(1 - backoff.jitter.of_one);
+  run.backoff_at_most = now_.steady + by(1 + backoff.jitter.of_one);
   run.backoff_known = now_.steady > run.told_off && run.series_known;
   if (std::exchange(run.refused, false) && !ended) return;
   // A run that was ended counts from then on.
@@ -70,8 +74,9 @@ void Laws::check_rest(const World& world) {
     const auto found = runs_.find(process->service);
     if (process->service.empty() || found == runs_.end()) continue;
     const ServiceState state = found->second.state;
+    const bool done = state == ServiceState::ready && plan_of(world, process->service)->kind == ServiceKind::task;
     const bool rests =
-        state == ServiceState::stopped || state == ServiceState::failed || state == ServiceState::backoff;
+        done || state == ServiceState::stopped || state == ServiceState::failed || state == ServiceState::backoff;
     if (rests && !exempt(*process))
       breaks("law 3, nothing left",
              process->service + " is " + to_text(state) + ", and process " + pid(process->id) + " of it lives");
@@ -79,13 +84,14 @@ void Laws::check_rest(const World& world) {
   for (auto& [name, run] : runs_) {
     const Service& service = *plan_of(world, name);
     if (run.state == ServiceState::backoff && run.backoff_known && settled(20s) &&
-        now_.steady > std::max(run.backoff_until, woke_))
+        now_.steady > std::max(run.backoff_at_most, woke_))
       breaks("law 8, backoff ends", name + " is in backoff longer than its policy says");
     const SimProcess* main = kernel_.find(run.main);
     if (run.state == ServiceState::starting && main != nullptr && seen_[main->id].end_told == never && !exempt(*main)) {
       // Not ready yet: it becomes so, or late, or is ended for it.
       const Duration at_most = service.ready ? service.ready->timeout : 0s;
-      if (settled(20s) && world.services.at(name).wanted && now_.steady - std::max(run.up_at, woke_) > at_most + 1s)
+      if (service.kind == ServiceKind::service && settled(20s) && world.services.at(name).wanted &&
+          now_.steady - std::max(run.up_at, woke_) > at_most + 1s)
         breaks("law 8, readiness ends", name + " is neither ready nor late");
       continue;
     }
@@ -95,7 +101,14 @@ void Laws::check_rest(const World& world) {
       return found != world.services.end() && found->second.state == ServiceState::ready &&
              now_.steady - found->second.since > 2s;
     });
-    if (ready && now_.steady - run.leftovers_at > 2s)
+    const bool in_turn = std::all_of(service.after.begin(), service.after.end(), [&](const std::string& earlier) {
+      const auto found = runs_.find(earlier);
+      return found == runs_.end() ||
+             (found->second.had_turn && now_.steady - found->second.since > 2s &&
+              found->second.state != ServiceState::starting && found->second.state != ServiceState::stopping &&
+              found->second.state != ServiceState::stopped);
+    });
+    if (ready && in_turn && now_.steady - run.leftovers_at > 2s)
       breaks("law 8, a start goes on", name + " is starting, and nothing happens");
   }
 }
@@ -122,11 +135,17 @@ void Laws::check_stops(const World& world) {
   if (world.stopping && stop_deadline_ == never) stop_deadline_ = now_.steady + world.plan->daemon.stop_within;
   for (const auto& [name, run] : runs_) {
     if (!stopping(name)) continue;
-    const Steady over = std::min(run.stop_began + run.grace, world.stopping ? stop_deadline_ : never);
-    if (now_.steady < over) continue;
+    const bool steps = !plan_of(world, name)->stop.further.empty();
+    const Steady last_moment = world.stopping ? stop_deadline_ : never;
+    const Steady asked_from = run.drain ? run.drain_until : run.ask_from;
+    const Steady over = std::min(asked_from + run.grace, last_moment);
+    if (now_.steady < over || !settled(1min)) continue;
     for (const SimProcess* process : kernel_.living()) {
       if (process->service != name || !placed(*process)) continue;
       const Seen& seen = seen_[process->id];
+      // Each step has its whole time, from when there was somebody to ask.
+      const Steady from = std::max({run.ask_from, woke_, hidden_at_, seen.told});
+      if (steps && now_.steady < std::min(from + run.grace, last_moment)) continue;
       if (seen.end_told == never && !seen.killed)
         breaks("law 4, SIGKILL in the end",
                "process " + pid(process->id) + " of " + name + " outlives the stop's last moment without SIGKILL");
@@ -153,6 +172,9 @@ void Laws::check_after_end(const World& world, const std::string& name, const Ru
   if (!run.again || run.told_off >= run.up_at || world.stopping || !world.services.at(name).wanted) return;
   const Service& service = *plan_of(world, name);
   const bool starts = run.state == ServiceState::backoff || run.state == ServiceState::starting;
+  const bool done = service.kind == ServiceKind::task && run.success;
+  if (done && run.state != ServiceState::ready)
+    breaks("law 4, tasks", name + " succeeded, and is " + to_text(run.state));
   if (*run.again && !starts && !service.give_up)
     breaks("law 5, restart policy", name + " ended and is not started again");
   if (!*run.again && starts) breaks("law 5, restart policy", name + " ended and is started again");

@@ -18,7 +18,16 @@ void Laws::check_signal(const World& world, const SendSignal& send, const Event&
   if (seen.told == never) return breaks("law 1, recorded", who + ", which no census has shown");
   if (seen.nobodys) return breaks("law 1, nobody's", who + ", which was named as nobody's");
   if (seen.end_told != never) return breaks("law 1, identity", who + ", whose end was told");
-  if (send.signal == SIGCONT || std::holds_alternative<SignalToForward>(event)) return;
+  if (send.signal == SIGCONT) return;
+  if (const auto* forward = std::get_if<SignalToForward>(&event);
+      forward != nullptr && send.signal == forward->signal) {
+    const bool named = std::find(forward->others.begin(), forward->others.end(), send.to) != forward->others.end();
+    if (!named && !(forward->to_main && process->own_child))
+      breaks("law 8, forwarding", who + ", to whom nobody has sent it");
+    return;
+  }
+  const bool again = std::holds_alternative<StopRequested>(event) && stop_requests_ > 1;
+  if (again && send.signal != SIGKILL && process->own_child && seen.asked) return;  // check_passed_on
   if (send.signal == SIGKILL) return check_kill(world, *process, seen);
   check_ask(world, *process, seen, send.signal);
 }
@@ -86,7 +95,8 @@ void Laws::check_orphan(const World& world, const SimProcess& process, const See
   if (rule->owner == OwnerKind::service) return breaks("law 1, orphans", who + " is the service's by its rule");
   const Seen& of_owner = seen_[owner->id];
   if (of_owner.end_told == never || !known_line(process)) return;
-  const Duration age = std::chrono::duration_cast<Duration>(*owner->died - owner->born);
+  // It is as old as it was when its end was told: nobody knows better.
+  const Duration age = std::chrono::duration_cast<Duration>(of_owner.end_told - owner->born);
   const bool zero = of_owner.exit_told && of_owner.exit_told->kind == ExitKind::exited && of_owner.exit_told->code == 0;
   // The core knows births by its looks, to ten milliseconds.
   if (zero && age + 20ms < rule->settle && !of_owner.asked && !of_owner.killed && process.forker == owner->id)
@@ -140,10 +150,13 @@ void Laws::check_ask(const World& world, const SimProcess& process, Seen& seen, 
   const Service* service = plan_of(world, process.service);
   if (service == nullptr) return;
   const EngineRule* rule = rule_of(world, process);
-  const bool orphan = std::any_of(said_.begin(), said_.end(), [&](const Entry& entry) {
-    return entry.kind == EventKind::rung && entry.rung == "end" && entry.pid == process.id.pid &&
-           entry.why.find("orphan") != std::string::npos;
-  });
+  const auto says = [&](const std::string& part) {
+    return std::any_of(said_.begin(), said_.end(), [&](const Entry& entry) {
+      return entry.kind == EventKind::rung && entry.pid == process.id.pid && entry.why.find(part) != std::string::npos;
+    });
+  };
+  if (says(" again, by the next step")) return check_next_step(process, seen, signal);
+  const bool orphan = says("asked orphan");
   const bool in_stop = stopping(process.service);
   if (orphan && rule == nullptr)
     return breaks("law 1, orphans",
@@ -154,12 +167,23 @@ void Laws::check_ask(const World& world, const SimProcess& process, Seen& seen, 
     check_order(world, process);
   }
   if (!in_stop) check_reason(world, process);
-  const int wanted = rule != nullptr ? rule->stop.signal : service->stop.signal;
-  if (signal != wanted && settled(1min))
+  const StopPolicy& stop = rule != nullptr && !process.own_child ? rule->stop : service->stop;
+  Run& run = runs_[process.service];
+  if (in_stop && !orphan && run.stop_began != now_.steady) check_drained(run, process);
+  seen.steps_unknown = rule != nullptr && below_engine(world, process);
+  if (in_stop && rule == nullptr) {
+    check_step(stop, run, process, signal);
+  } else if (signal != stop.signal && !seen.steps_unknown && settled(1min)) {
     breaks("law 4, the stop signal", "process " + pid(process.id) + " gets signal " + std::to_string(signal));
+  }
+  if (in_stop && process.id == run.main) ++run.asks;
   seen.asked = now_.steady;
-  seen.grace = orphan ? rule->orphan.grace : rule != nullptr ? rule->stop.grace : service->stop.grace;
-  seen.doomed = !in_stop && !orphan && !process.own_child;
+  seen.grace = orphan               ? rule->orphan.grace
+               : seen.steps_unknown ? std::min(stop.grace, service->stop.grace)
+                                    : stop.grace;
+  seen.steps_left.clear();
+  if (!orphan && !seen.steps_unknown) seen.steps_left = stop.further;
+  seen.doomed = !in_stop && !orphan && !process.own_child && !seen.steps_unknown;
 }
 
 /// The line of its rule, or the service's: a process that a rule matches can be the app process.
@@ -184,16 +208,23 @@ bool Laws::hard_reached(const World& world, const SimProcess& process) const {
 bool Laws::is_last_resort(const World& world, const SimProcess& process, const Seen&) const {
   const auto found = runs_.find(process.service);
   if (found == runs_.end() || !stopping(process.service)) return false;
-  return now_.steady >= found->second.stop_began + found->second.grace ||
-         (world.stopping && now_.steady >= stop_deadline_);
+  const Run& run = found->second;
+  return (!run.drain && now_.steady >= run.ask_from + run.grace) || (world.stopping && now_.steady >= stop_deadline_);
 }
 
 /// Law 6, law 4: SIGKILL comes after a grace, or because a hard line was reached.
 void Laws::check_kill(const World& world, const SimProcess& process, Seen& seen) {
   seen.killed = now_.steady;
   if (!settled(20s)) return;
-  const bool grace_over = seen.asked && now_.steady >= *seen.asked + seen.grace;
-  if (grace_over || is_last_resort(world, process, seen)) return;
+  const bool grace_over = seen.asked && now_.steady >= *seen.asked + seen.grace && seen.steps_left.empty();
+  const bool last_resort = is_last_resort(world, process, seen);
+  const Run& run = runs_[process.service];
+  const Service* service = plan_of(world, process.service);
+  if (last_resort && process.id == run.main && !(world.stopping && now_.steady >= stop_deadline_) &&
+      service != nullptr && run.asks != 1 + service->stop.further.size() && settled(1min))
+    breaks("law 4, every step",
+           "process " + pid(process.id) + " gets SIGKILL, and was asked " + std::to_string(run.asks) + " times");
+  if (grace_over || last_resort) return;
   // Law of the hung: nothing else reaches what is stopped, and what answers nobody may be ended so by its own ladder.
   const bool hung = std::any_of(world.ledger.rbegin(), world.ledger.rend(), [&](const Intervention& one) {
     return one.cause == Cause::hung && one.pid == process.id.pid && one.ended == never;
@@ -231,7 +262,17 @@ void Laws::check_forwarded(const World& world, const SignalToForward& forward, c
       const auto* send = std::get_if<SendSignal>(&effect);
       return send != nullptr && send->to == main->id && send->signal == forward.signal;
     });
-    if (!sent) breaks("law 8, forwarding", "a signal does not reach the main process of " + name);
+    if (!sent && forward.to_main) breaks("law 8, forwarding", "a signal does not reach the main process of " + name);
+  }
+  for (const ProcessId& id : forward.others) {
+    const SimProcess* process = kernel_.find(id);
+    if (process->service.empty() || !placed(*process) || seen_[id].end_told != never || process->own_child) continue;
+    if (!world.services.contains(process->service) || !known_line(*process)) continue;
+    const bool sent = std::any_of(effects.begin(), effects.end(), [&](const Effect& effect) {
+      const auto* send = std::get_if<SendSignal>(&effect);
+      return send != nullptr && send->to == id && send->signal == forward.signal;
+    });
+    if (!sent) breaks("law 8, forwarding", "a signal to its group does not reach process " + pid(id));
   }
 }
 

@@ -25,8 +25,11 @@ Life::Life(std::uint64_t seed, std::vector<Decision> decisions, Pairs& pairs)
   next_census_ = steady_ + census_every_;
   kernel_.exit_readable = !random.one_in(3);
   kernel_.tag_readable = !random.one_in(3);
+  connector_ = random.one_in(2);
+  thorough = random.one_in(12);  // it costs as much as ten steps
   kernel_.on_death = [this](SimProcess& process) { died(process); };
   kernel_.on_reaped = [this](SimProcess& process) { reaped(process); };
+  kernel_.on_fork = [this](const SimProcess& child) { forked(child); };
   kernel_.end_later = [this](ProcessId id) {
     later(Duration{200 + static_cast<Duration::rep>(mix(seed_, id.start_time) % 2'500)},
           [this, id] { kernel_.end(id, exited(0), steady_); });
@@ -103,9 +106,9 @@ void Life::drain() {
   if (draining_) return;
   draining_ = true;
   const std::size_t before = steps_;
-  while ((!queue_.empty() || look_wanted_) && broken().empty() && !quit_) {
+  while ((!queue_.empty() || wants_look()) && broken().empty() && !quit_) {
     if (queue_.empty()) {
-      take_look();
+      look_for_more();
       continue;
     }
     const Event event = std::move(queue_.front());
@@ -118,14 +121,16 @@ void Life::drain() {
 
 void Life::step_with(const Event& event) {
   ++steps_;
-  wall_moved_ = false;
+  const bool wall_was_set = std::exchange(wall_moved_, false);
   pairs_.note(world_, event);
   laws_.before(world_, event, now());
+  if (thorough) laws_.nobody_left_out(world_, "before the step", !wall_was_set);
   const Effects effects = step(world_, event, now());
   if (tell_story) {
     for (const std::string& line : describe(event, effects)) note(line);
   }
   laws_.after(world_, event, effects, now());
+  if (thorough) laws_.nobody_left_out(world_, "after the step", true);
   for (const Effect& effect : effects) {
     std::visit([this](const auto& one) { perform(one); }, effect);
   }
@@ -133,16 +138,20 @@ void Life::step_with(const Event& event) {
 
 /// A look takes a moment. Who was seen re-parented has a parent whose death is known before.
 void Life::take_look() {
-  look_wanted_ = false;
+  look_wanted_ = own_look_wanted_ = false;
   const Steady began = steady_;
   steady_ += 1ms;
   tell_ends();
-  Looked looked = kernel_.look(steady_, [this](const SimProcess& process) {
+  Looked looked;
+  take_news(looked);
+  const auto hidden = [this](const SimProcess& process) {
     return mix(seed_, process.id.start_time, ++draws_) % 8 < moods_.hidden;
-  });
+  };
+  kernel_.look(steady_, hidden, looked);
   looked.began = began;
   if (moods_.hidden > 0 && mix(seed_, 11, ++draws_) % 2 == 0) looked.complete = false;
   queue_.emplace_back(std::move(looked));
+  for (const ProcessId& id : std::exchange(late_ends_, {})) tell_end(id);
 }
 
 void Life::tell_ends() {

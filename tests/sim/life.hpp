@@ -9,6 +9,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,7 @@ class Life {
   [[nodiscard]] std::size_t steps() const { return steps_; }
   [[nodiscard]] const std::string& broken() const { return laws_.broken(); }
 
+  bool thorough = false;    ///< each step is settled once more, on a copy
   bool tell_story = false;  ///< keeps what happened, line by line
   [[nodiscard]] const std::deque<std::string>& story() const { return story_; }
 
@@ -45,10 +47,20 @@ class Life {
   void tell_end(ProcessId id);
   void note(const std::string& line);
 
+  // news.cpp: the process connector, and how much of a look is enough
+  void forked(const SimProcess& child);
+  void look_for_more();
+  void take_own_look();
+  void take_news(core::Looked& looked);
+  void tell_unseen(ProcessId id, core::Looked& looked);
+  void change_connector(const Decision& d);
+  [[nodiscard]] bool is_ours(ProcessId id) const;
+  [[nodiscard]] bool wants_look() const { return look_wanted_ || own_look_wanted_ || news_due_; }
+
   // edge.cpp: effects
   void perform(const core::Spawn& spawn);
   void perform(const core::SendSignal& send);
-  void perform(const core::Look&) { look_wanted_ = true; }
+  void perform(const core::Look& look) { (look.everybody ? look_wanted_ : own_look_wanted_) = true; }
   void perform(const core::ReadMemory& read);
   void perform(const core::CallHook& call);
   void perform(const core::CancelHook& cancel);
@@ -68,6 +80,7 @@ class Life {
 
   // app.cpp: what the services do by themselves
   void boot(ProcessId main);
+  void finish_task(ProcessId main, std::uint64_t bits);
   ProcessId fork_engine(ProcessId owner, std::uint64_t bits);
   ProcessId fork_worker(ProcessId parent, std::uint64_t bits);
   void give_nature(SimProcess& process, std::uint64_t bits);
@@ -88,7 +101,9 @@ class Life {
   void fork_twice(const Decision& d);
   void operate(const Decision& d);
   void tell_stale(const Decision& d);
+  void forward(const Decision& d);
   void stop_daemon();
+  void ask_to_stop_again();
   enum class Sort { any, engine, app, main };
   SimProcess* some(Sort sort, std::uint32_t number);
   const std::string& some_service(std::uint32_t number) const;
@@ -111,7 +126,14 @@ class Life {
   std::vector<ProcessId> ends_;  ///< dead, told to nobody yet
   bool draining_ = false;
   bool look_wanted_ = false;
+  bool own_look_wanted_ = false;
   bool quit_ = false;
+
+  bool connector_ = false;
+  bool news_due_ = false;
+  std::vector<ProcessId> news_;       ///< forks, in their order, told to nobody yet
+  std::set<ProcessId> unseen_;        ///< gone when their fork was told; until all that they did has been told
+  std::vector<ProcessId> late_ends_;  ///< dead, and told in this look for the first time
   std::size_t steps_ = 0;
 
   struct Moods {

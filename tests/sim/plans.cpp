@@ -69,6 +69,7 @@ EngineRule random_rule(const std::string& name, Random& random) {
   rule.settle = random.of(std::array<Duration, 3>{300ms, 1s, 1s});
   random_memory(rule.memory, random);
   rule.stop = {15, random.of(std::array<Duration, 3>{500ms, 2s, 5s})};
+  if (random.one_in(5)) rule.stop.further = {{2, 800ms}};
   using How = Reconnect::How;
   if (!random.one_in(8)) {
     const How how = random.of(std::array<How, 4>{How::hook, How::hook, How::end, How::worker});
@@ -113,7 +114,11 @@ Service random_service(const std::string& name, Random& random) {
   service.restart = random.of(std::array<RestartPolicy, 5>{always, always, on_failure, on_failure, never});
   service.backoff = {random.one_in(2) ? 100ms : 1s, random.one_in(3) ? 1.5 : 2.0, 5s, random.one_in(2) ? 2s : 20s};
   if (random.one_in(5)) service.give_up = GiveUp{3, 2min};
+  service.backoff.jitter = Share{random.one_in(3) ? 0.3 : 0.0};
+  service.success = random.of(std::array<std::vector<int>, 4>{{{0}, {0}, {0, 143}, {0, 3}}});
   service.stop = {15, random.of(std::array<Duration, 3>{1s, 3s, 8s})};
+  if (random.one_in(4)) service.stop.further = {{2, 700ms}, {15, 2s}};
+  if (random.one_in(4)) service.stop.drain = "drain";
   random_memory(service.memory, random);
   if (random.one_in(3)) service.memory.of = MemoryScope::tree;
   if (service.memory.of == MemoryScope::tree && service.memory.hard) service.memory.hard = mib(2'500);
@@ -138,18 +143,67 @@ Service random_service(const std::string& name, Random& random) {
   return service;
 }
 
+/// Runs once, and what requires it waits for that. The configuration refuses it some keys.
+void make_task(Service& service, Random& random) {
+  service.kind = ServiceKind::task;
+  if (random.one_in(2)) service.time_limit = random.of(std::array<Duration, 3>{400ms, 3s, 20s});
+  if (service.restart == RestartPolicy::always) service.restart = RestartPolicy::on_failure;
+  service.cycles.clear();
+  service.ready.reset();
+  service.live.reset();
+}
+
+bool names(const std::vector<std::string>& list, const std::string& service) {
+  return std::find(list.begin(), list.end(), service) != list.end();
+}
+
+/// Order among those that stand there already; the app of an engine requires it, as the configuration makes it.
+void give_order(std::vector<Service>& services, Service& next, Random& random) {
+  if (services.empty()) return;
+  const auto earlier = [&]() -> Service& { return services[random.below(services.size())]; };
+  if (random.one_in(2)) next.required.push_back(earlier().name);
+  if (random.one_in(3)) next.after.push_back(earlier().name);
+  if (next.kind == ServiceKind::task || !random.one_in(3)) return;
+  Service& engine = earlier();
+  if (engine.kind == ServiceKind::task || !engine.engine_of.empty()) return;
+  engine.engine_of = next.name;
+  engine.restarts_with_app = random.one_in(2);
+  if (!names(next.required, engine.name)) next.required.push_back(engine.name);
+}
+
+/// Whose engine nobody is any more.
+void take_last_out(std::vector<Service>& services) {
+  const std::string gone = services.back().name;
+  services.pop_back();
+  for (Service& service : services) {
+    std::erase(service.after, gone);
+    if (service.engine_of == gone) service.engine_of.clear();
+  }
+}
+
+/// `after` comes or goes.
+void change_order(std::vector<Service>& services, Random& random) {
+  Service& last = services.back();
+  if (last.after.empty() && services.size() > 1) {
+    last.after.push_back(services[random.below(services.size() - 1)].name);
+  } else {
+    last.after.clear();
+  }
+}
+
 }  // namespace
 
 Plan random_plan(Random& random) {
-  static constexpr std::array<const char*, 4> names{"db", "cache", "web", "job"};
+  static constexpr std::array<const char*, 4> called{"db", "cache", "web", "job"};
   Plan plan;
   const std::size_t count = 1 + random.below(4);
   for (std::size_t i = 0; i < count; ++i) {
-    Service service = random_service(names[i], random);
+    Service service = random_service(called[i], random);
     if (!random.one_in(3)) service.engines.push_back(random_rule("prisma", random));
     if (random.one_in(4)) service.engines.push_back(random_rule("bridge", random));
     if (random.one_in(2)) service.cycles.push_back(random_cycle(random, !service.engines.empty()));
-    if (i > 0 && random.one_in(2)) service.required.emplace_back(names[random.below(i)]);
+    if (random.one_in(5)) make_task(service, random);
+    give_order(plan.services, service, random);
     plan.services.push_back(std::move(service));
   }
   if (random.one_in(8)) plan.services.back().essential = true;
@@ -162,20 +216,25 @@ Plan random_plan(Random& random) {
 Plan changed_plan(const Plan& plan, Random& random) {
   Plan changed = plan;
   Service& one = changed.services[random.below(changed.services.size())];
-  switch (random.below(9)) {
+  switch (random.below(12)) {
     case 0: one.command.push_back("--new"); break;
     case 1: one.cycles.clear(); break;
     case 2: one.engines.clear(); break;
     case 3:
-      if (changed.services.size() > 1) changed.services.pop_back();
+      if (changed.services.size() > 1) take_last_out(changed.services);
       break;
-    case 4: one.cycles = {random_cycle(random, !one.engines.empty())}; break;
+    case 4:
+      if (one.kind == ServiceKind::service) one.cycles = {random_cycle(random, !one.engines.empty())};
+      break;
     case 5: random_memory(one.memory, random); break;
     case 6: one.budget.acts = 1 + static_cast<int>(random.below(4)); break;
     case 7:
       if (!one.engines.empty()) one.engines.front() = random_rule(one.engines.front().name, random);
       break;
     case 8: changed.daemon.mode = changed.daemon.mode == Mode::act ? Mode::observe : Mode::act; break;
+    case 9: one.stop.drain = one.stop.drain.empty() ? "drain" : ""; break;
+    case 10: one.restarts_with_app = !one.engine_of.empty() && !one.restarts_with_app; break;
+    case 11: change_order(changed.services, random); break;
     default: break;
   }
   return changed;

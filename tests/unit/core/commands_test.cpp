@@ -237,6 +237,19 @@ HISTORY(Command, HookThatIsNotThereIsNotFound) {
   EXPECT_NE(h.message(id).find("it has reconnect"), std::string::npos);
 }
 
+HISTORY(Command, HookOfATaskThatIsDoneHasNobodyToGoTo) {
+  Service task = bare();
+  task.kind = ServiceKind::task;
+  task.hooks["drain"] = signal_hook("drain", HookTarget::service);
+  h.begin(task);
+  h.dies(h.main(), exited(0));
+  h.at(1s);
+  ASSERT_EQ(h.state(), ServiceState::ready);
+  const CommandId id = h.asks(CommandAct::hook, "app", [](CommandGiven& c) { c.hook = "drain"; });
+  EXPECT_EQ(h.status(id), 409);
+  EXPECT_FALSE(h.holds([](const Effect& effect) { return std::holds_alternative<CallHook>(effect); }));
+}
+
 HISTORY(Command, HookThatIsNeverAnsweredHasADeadline) {
   with_engine(h);
   const CommandId id = h.asks(CommandAct::hook, "app", [](CommandGiven& c) { c.hook = "reconnect"; });

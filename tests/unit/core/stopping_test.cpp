@@ -398,6 +398,33 @@ HISTORY(Steps, OfAnEngineHoldForItsOwnEnd) {
   EXPECT_EQ(h.signals_to(engine), (std::vector<int>{SIGINT, SIGTERM, SIGKILL}));
 }
 
+HISTORY(Steps, OfTheServiceLeaveAnEngineItsOwnGrace) {
+  Service service = app();
+  service.stop = {SIGINT, 2s, {{SIGTERM, 20s}}, {}};
+  service.engines[0].stop = {SIGTERM, 5s};
+  h.begin(service);
+  const ProcessId engine = h.starts_engine(h.main());
+  h.at(10s);
+  h.ignores_signals(engine);
+  h.asks(CommandAct::stop);
+  h.at(60s);
+  EXPECT_EQ(h.signals_to(engine), (std::vector<int>{SIGTERM, SIGKILL}));
+  EXPECT_EQ(h.signalled_at(engine, SIGKILL), 15s);
+}
+
+HISTORY(Steps, OfAnEngineHoldInItsServicesStopToo) {
+  Service service = app();
+  service.engines[0].stop = {SIGINT, 1s, {{SIGTERM, 1s}}, {}};
+  h.begin(service);
+  const ProcessId engine = h.starts_engine(h.main());
+  h.at(10s);
+  h.ignores_signals(engine);
+  h.asks(CommandAct::stop);
+  h.at(60s);
+  EXPECT_EQ(h.signals_to(engine), (std::vector<int>{SIGINT, SIGTERM, SIGKILL}));
+  EXPECT_EQ(h.signalled_at(engine, SIGKILL), 12s);
+}
+
 Service draining(Duration timeout = 10s) {
   Service service = app();
   Hook drain = signal_hook("drain", HookTarget::service);
@@ -469,6 +496,16 @@ HISTORY(Drain, IsNotAskedOfAMainProcessThatEndedByItself) {
   h.dies(h.main(), exited(1));
   h.after(500ms);
   EXPECT_EQ(h.hooks.size(), 0u);
+}
+
+HISTORY(Drain, IsNotAskedOfWhatAWrapperLeftBehind) {
+  Service service = draining();
+  service.command = {"/bin/sh", "-c", "serve"};
+  h.begin(service);
+  h.starts(h.main(), {"/usr/bin/python3", "/srv/serve.py"});
+  h.at(1s);
+  h.dies(h.main(), exited(1));
+  EXPECT_FALSE(h.holds([](const Effect& effect) { return std::holds_alternative<CallHook>(effect); }));
 }
 
 }  // namespace
