@@ -12,10 +12,6 @@ using namespace core;
 
 namespace {
 
-Duration millis(std::uint64_t count) {
-  return Duration{static_cast<Duration::rep>(count)};
-}
-
 Exit some_exit(std::uint32_t number) {
   switch (number % 8) {
     case 0: return exited(0);

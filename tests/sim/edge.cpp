@@ -28,6 +28,24 @@ void Life::perform(const Spawn& spawn) {
     later(Duration{static_cast<Duration::rep>(bits / 8 % (bits % 6 == 1 ? 6'000 : 800))}, [this, spawn] {
       happens(ReadySaid{spawn.service, spawn.run, "descriptor 3"});
     });
+  if (bits % 3 == 0) later(millis(bits / 64 % 2'000), [this, spawn] { speak(spawn, 0); });
+}
+
+/// What a run says by sd_notify, in any order and however little sense it makes; its last words may come after its end.
+void Life::speak(const Spawn& run, int number) {
+  const std::uint64_t bits = mix(seed_, run.run, 71 + static_cast<std::uint64_t>(number));
+  Notified said;
+  said.service = run.service;
+  said.run = run.run;
+  said.ready = bits % 3 == 0;
+  said.alive = bits / 4 % 2 == 0;
+  said.hung = bits / 8 % 16 == 0;
+  said.reloading = bits / 128 % 8 == 0;
+  said.stopping = bits / 1'024 % 16 == 0;
+  if (bits / 16'384 % 4 == 0) said.alive_by = millis(200 + bits / 65'536 % 4'000);
+  if (bits % 5 == 0) said.status = "word " + std::to_string(number);
+  happens(std::move(said));
+  if (number < 20) later(millis(bits / 32 % 3'000), [this, run, number] { speak(run, number + 1); });
 }
 
 void Life::perform(const SendSignal& send) {

@@ -22,6 +22,10 @@
 
 namespace plimsoll::sim {
 
+inline Duration millis(std::uint64_t count) {
+  return Duration{static_cast<Duration::rep>(count)};
+}
+
 class Life {
  public:
   Life(std::uint64_t seed, std::vector<Decision> decisions, Pairs& pairs);
@@ -59,6 +63,7 @@ class Life {
 
   // edge.cpp: effects
   void perform(const core::Spawn& spawn);
+  void speak(const core::Spawn& run, int number);
   void perform(const core::SendSignal& send);
   void perform(const core::Look& look) { (look.everybody ? look_wanted_ : own_look_wanted_) = true; }
   void perform(const core::ReadMemory& read);

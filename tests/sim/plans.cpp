@@ -131,9 +131,10 @@ Service random_service(const std::string& name, Random& random) {
   service.hooks["reconnect"] = hook("reconnect", random.one_in(4) ? HookTarget::service : HookTarget::owner, 4s);
   service.on_hung = {rung(RungKind::restart)};
   if (random.one_in(4)) service.live = Liveness{TcpProbe{"localhost", "8000"}, 2s, 400ms, 2, 1};
+  if (random.one_in(6)) service.live = Liveness{NotifyProbe{}, 2s, 1500ms, 1, 1};
   if (random.one_in(3)) {
     Readiness ready;
-    ready.how = random.one_in(2) ? Probe{FdProbe{3}} : Probe{TcpProbe{"localhost", "8000"}};
+    ready.how = random.of(std::array<Probe, 4>{FdProbe{3}, FdProbe{3}, NotifyProbe{}, TcpProbe{"localhost", "8000"}});
     ready.interval = 200ms;
     ready.timeout = 3s;
     ready.restart_on_timeout = random.one_in(3);

@@ -20,6 +20,7 @@ Service alive_each(Duration time) {
   live.failures = live.successes = 1;
   service.live = live;
   service.on_hung = {rung(RungKind::restart)};
+  service.cool_down = 1s;
   return service;
 }
 
