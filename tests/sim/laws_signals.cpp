@@ -169,8 +169,8 @@ void Laws::check_ask(const World& world, const SimProcess& process, Seen& seen, 
   if (!in_stop) check_reason(world, process);
   const StopPolicy& stop = rule != nullptr && !process.own_child ? rule->stop : service->stop;
   Run& run = runs_[process.service];
-  if (in_stop && !orphan && run.stop_began != now_.steady) check_drained(run, process);
-  seen.steps_unknown = rule != nullptr && below_engine(world, process);
+  if (in_stop && !orphan) check_drained(run, process);
+  seen.steps_unknown = rule != nullptr && (below_engine(world, process) || seen.argv != process.command.argv);
   if (in_stop && rule == nullptr) {
     check_step(stop, run, process, signal);
   } else if (signal != stop.signal && !seen.steps_unknown && settled(1min)) {
@@ -221,7 +221,8 @@ void Laws::check_kill(const World& world, const SimProcess& process, Seen& seen)
   const Run& run = runs_[process.service];
   const Service* service = plan_of(world, process.service);
   if (last_resort && process.id == run.main && !(world.stopping && now_.steady >= stop_deadline_) &&
-      service != nullptr && run.asks != 1 + service->stop.further.size() && settled(1min))
+      service != nullptr && run.asks != 1 + service->stop.further.size() && !hard_reached(world, process) &&
+      settled(1min))
     breaks("law 4, every step",
            "process " + pid(process.id) + " gets SIGKILL, and was asked " + std::to_string(run.asks) + " times");
   if (grace_over || last_resort) return;

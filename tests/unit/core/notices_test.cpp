@@ -154,9 +154,9 @@ HISTORY(Notice, MayChangeTheTimeBetweenKeepAlives) {
   EXPECT_EQ(h.run(), 1u);
   h.at(68s);
   EXPECT_EQ(h.run(), 2u);
-  h.at(86s);
+  h.at(84s);
   EXPECT_EQ(h.run(), 2u);
-  h.at(91s);
+  h.at(86s);
   EXPECT_EQ(h.run(), 3u) << "the next run has the plan's time again";
 }
 

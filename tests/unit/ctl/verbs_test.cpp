@@ -30,6 +30,7 @@ std::string synopsis(const Verb& verb) {
   if (verb.takes & takes_follow) line += " [**-f**]";
   if (verb.takes & takes_since) line += " [**--since** *ID*|*DURATION*]";
   if (verb.takes & takes_count) line += " [**-n** *COUNT*]";
+  if (verb.takes & takes_dry_run) line += " [**--dry-run**]";
   return line + "\n:   ";
 }
 
