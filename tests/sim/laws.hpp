@@ -150,6 +150,8 @@ class Laws {
   [[nodiscard]] const EngineRule* rule_of(const core::World& world, const SimProcess& process) const;
   [[nodiscard]] bool is_engine(const core::World& world, const SimProcess& process) const;
   [[nodiscard]] bool below_engine(const core::World& world, const SimProcess& process) const;
+  /// It is an engine's worker, and may be an engine itself by now.
+  [[nodiscard]] bool owns_engine(const SimProcess& process) const;
   [[nodiscard]] static bool withheld(const core::World& world, bool hard);
   [[nodiscard]] const core::Intervention* entry_of(const core::World& world, core::InterventionId id) const;
   [[nodiscard]] const Service* plan_of(const core::World& world, const std::string& name) const;

@@ -108,7 +108,7 @@ void Laws::check_rest(const World& world) {
               found->second.state != ServiceState::starting && found->second.state != ServiceState::stopping &&
               found->second.state != ServiceState::stopped);
     });
-    if (ready && in_turn && now_.steady - run.leftovers_at > 2s)
+    if (ready && in_turn && now_.steady - std::max(run.leftovers_at, reloaded_) > 2s)
       breaks("law 8, a start goes on", name + " is starting, and nothing happens");
   }
 }

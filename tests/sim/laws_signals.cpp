@@ -146,6 +146,12 @@ void Laws::check_order(const World& world, const SimProcess& process) {
   }
 }
 
+bool Laws::owns_engine(const SimProcess& process) const {
+  return std::any_of(kernel_.all().begin(), kernel_.all().end(), [&](const auto& item) {
+    return !item.second.rule.empty() && kernel_.forked_through_wrappers(item.second) == &process;
+  });
+}
+
 void Laws::check_ask(const World& world, const SimProcess& process, Seen& seen, int signal) {
   const Service* service = plan_of(world, process.service);
   if (service == nullptr) return;
@@ -170,7 +176,7 @@ void Laws::check_ask(const World& world, const SimProcess& process, Seen& seen, 
   const StopPolicy& stop = rule != nullptr && !process.own_child ? rule->stop : service->stop;
   Run& run = runs_[process.service];
   if (in_stop && !orphan) check_drained(run, process);
-  seen.steps_unknown = rule != nullptr && (below_engine(world, process) || seen.argv != process.command.argv);
+  seen.steps_unknown = rule != nullptr && (below_engine(world, process) || seen.argv != process.command.argv || owns_engine(process));
   if (in_stop && rule == nullptr) {
     check_step(stop, run, process, signal);
   } else if (signal != stop.signal && !seen.steps_unknown && settled(1min)) {
