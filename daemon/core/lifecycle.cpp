@@ -171,6 +171,12 @@ void stop_everything(Turn& turn) {
 
 namespace {
 
+/// Stopped without a run to end: it waited to start.
+void stop_waiting(Turn& turn, const std::string& name, const std::string& why) {
+  set_state(turn, name, ServiceState::stopped, why);
+  if (!turn.world.stopping) release_engines_of(turn, name);
+}
+
 /// A run that nobody is ending: asked to stop, too long at its task, or on its way to be ready.
 void settle_run(Turn& turn, const std::string& name, ServiceLife& life) {
   if (!life.wanted) {
@@ -196,13 +202,12 @@ void settle_service(Turn& turn, const std::string& name, ServiceLife& life) {
       if (life.retiring) after_the_end(turn, name, Afterwards::forget);
       return;
     case ServiceState::backoff:
-      if (!life.wanted) return set_state(turn, name, ServiceState::stopped, "stopped while it waited to start again");
+      if (!life.wanted) return stop_waiting(turn, name, "stopped while it waited to start again");
       if (turn.now.steady >= life.deadline) set_state(turn, name, ServiceState::starting, "starting again");
       return;
     case ServiceState::starting:
       if (life.main != nobody) return settle_run(turn, name, life);
-      if (!life.wanted && !life.spawning)
-        return set_state(turn, name, ServiceState::stopped, "stopped before it was started");
+      if (!life.wanted && !life.spawning) return stop_waiting(turn, name, "stopped before it was started");
       if (life.wanted) try_to_spawn(turn, name, life);
       return;
     case ServiceState::ready:

@@ -87,7 +87,9 @@ bool next_step(Turn& turn, const std::string& service, ServiceLife& life, const 
   life.deadline = turn.now.steady + step.grace;
   for (const ProcessId& id : members) {
     Process& process = *find_process(turn.world, id);
-    if (process.asked && !of_engine(turn.world, process)) ask_to_end(turn, process, step.signal, never);
+    // Whom a rung has asked by itself has steps and a grace of its own, and may stand below one that lives.
+    const bool asked_here = process.asked && !process.killed && process.kill_at == never;
+    if (asked_here && !of_engine(turn.world, process)) ask_to_end(turn, process, step.signal, never);
   }
   turn.changed = true;
   record(turn, entry(EventKind::service_state, service,

@@ -238,6 +238,15 @@ void Life::operate(const Decision& d) {
   happens(command);
 }
 
+/// Its end has been told, and nothing is open about it.
+bool Life::is_gone(ProcessId id) const {
+  const auto found = world_.processes.find(id);
+  if (found == world_.processes.end()) return true;
+  const auto life = world_.services.find(found->second.service);
+  const bool ready = life != world_.services.end() && life->second.state == ServiceState::ready;
+  return ready && found->second.engine && found->second.engine->state == EngineState::gone;
+}
+
 /// What nobody waits for: the answer to a hook that was given up, a death told twice, a reading of one that is dead.
 void Life::tell_stale(const Decision& d) {
   // Nothing is due at this instant, so that whatever comes of it comes of the event.
@@ -251,8 +260,7 @@ void Life::tell_stale(const Decision& d) {
   } else if (d.a % 3 == 1 && !stale_.empty()) {
     event = stale_[d.b % stale_.size()];
     if (const auto* seen = std::get_if<EvidenceLookedAt>(&event)) {
-      const SimProcess* engine = kernel_.find(seen->engine);
-      if (engine->alive() || world_.processes.contains(engine->id)) return;
+      if (kernel_.find(seen->engine)->alive() || !is_gone(seen->engine)) return;
     }
   } else if (d.a % 3 == 2) {
     const auto& all = kernel_.all();

@@ -309,6 +309,7 @@ void Laws::after(const World& world, const Event& event, const Effects& effects,
   check_nothing(effects);
   check_rest(world);
   check_tasks(world);
+  check_stop_waits(world);
   check_stops(world);
   check_graces(world);
   check_orphans(world);

@@ -40,8 +40,8 @@ class Laws {
   void at_rest(const core::World& world, Steady now);
   /// The next step has to come to nothing.
   void expect_nothing(std::string why) { nothing_expected_ = std::move(why); }
-  /// Settles everybody once more, on a copy. `due_too`: what had its deadline by now is no excuse.
-  void nobody_left_out(const core::World& world, const char* when, bool settled);
+  /// Settles everybody once more, on a copy. `clock_set`: the wall clock was, since the last step.
+  void nobody_left_out(const core::World& world, const char* when, bool clock_set);
   void never_quit() { breaks("law 4, the daemon ends", "it was told to stop and is still there two minutes later"); }
   [[nodiscard]] const std::string& broken() const { return broken_; }
 
@@ -66,7 +66,7 @@ class Laws {
     std::optional<Steady> killed;
     bool doomed = false;               ///< asked outside of a stop: SIGKILL follows when its grace is over
     std::vector<StopStep> steps_left;  ///< and these before it
-    bool steps_unknown = false;        ///< below an engine: whose stop it gets is the lineage's to say
+    bool steps_unknown = false;  ///< below an engine, or its exec was not told: whose stop it gets is the core's to say
     std::optional<Steady> soft_since;
     std::optional<Steady> hard_since;
     Bytes rss;
@@ -190,6 +190,7 @@ class Laws {
   void check_done(const std::string& name, const Run& run);
   void check_turn(const core::World& world, const Service& service);
   void check_stops_after(const core::World& world, const std::string& name, const core::ServiceLife& life);
+  void check_stop_waits(const core::World& world);
   void check_new_engines(const core::World& world, const Service& app);
   void check_survives(const core::World& world, const std::string& name, const core::ServiceLife& life);
   void check_released(const core::World& world, const std::string& app);

@@ -110,15 +110,15 @@ void Laws::check_nothing(const Effects& effects) {
 /// What was left to wait for somebody else's step would be found here. A cycle looks again within a second, and samples
 /// go on at their own pace: those are no deadlines that anybody has missed. What the wall clock says is read to the
 /// millisecond.
-void Laws::nobody_left_out(const World& world, const char* when, bool exact) {
-  if (!exact || !broken_.empty()) return;
-  const bool before = next_deadline(world) > now_.steady;
-  if (!before && std::string_view{when}.starts_with("before")) return;
+void Laws::nobody_left_out(const World& world, const char* when, bool clock_set) {
+  if (!broken_.empty()) return;
+  const bool before = std::string_view{when}.starts_with("before");
+  if (before && (clock_set || next_deadline(world) <= now_.steady)) return;
   World copy = world;
   const Effects more = settle_everything(copy, now_);
   for (const Effect& effect : more) {
     const auto* record = std::get_if<Record>(&effect);
-    if (record != nullptr && record->entry.kind == EventKind::cycle) return;
+    if (!clock_set && record != nullptr && record->entry.kind == EventKind::cycle) return;
   }
   if (!more.empty()) {
     const auto* record = std::get_if<Record>(&more.front());

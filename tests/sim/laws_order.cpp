@@ -72,6 +72,19 @@ void Laws::check_stops_after(const World& world, const std::string& name, const 
   }
 }
 
+/// What is to stop waits for those that require it, and for those after it that stop too, and for nobody else.
+void Laws::check_stop_waits(const World& world) {
+  for (const auto& [name, life] : world.services) {
+    if (life.wanted || !up(name)) continue;
+    const bool waits = std::any_of(world.services.begin(), world.services.end(), [&, &self = name](const auto& item) {
+      const ServiceLife& of = item.second;
+      const bool over = rests(of.state) || of.state == ServiceState::backoff;
+      return !over && (names(of.plan->required, self) || (!of.wanted && names(of.plan->after, self)));
+    });
+    if (!waits) breaks("law 4, stops begin", name + " is to stop, nobody needs it, and it runs on");
+  }
+}
+
 /// `restarts_with_app`: each run of the app has a new one.
 void Laws::check_new_engines(const World& world, const Service& app) {
   Run& run = runs_[app.name];
@@ -80,7 +93,9 @@ void Laws::check_new_engines(const World& world, const Service& app) {
     if (life.plan->engine_of != app.name || !life.plan->restarts_with_app) continue;
     engines[name] = runs_[name].number;
     const auto before = run.engines.find(name);
-    if (before != run.engines.end() && before->second == runs_[name].number && settled(10min))
+    // An operator's word between the two may have wanted it again before it could stop.
+    const bool told_off = run.told_off >= run.spawned_at || runs_[name].told_off >= run.spawned_at;
+    if (before != run.engines.end() && before->second == runs_[name].number && !told_off && settled(10min))
       breaks("law 4, engine_of", app.name + " is spawned anew, and its engine " + name + " is the old one");
   }
   run.engines = std::move(engines);
@@ -105,7 +120,7 @@ void Laws::check_survives(const World& world, const std::string& name, const Ser
 
 /// As soon as its app is gone for good, nobody needs the engine.
 void Laws::check_released(const World& world, const std::string& app) {
-  if (world.stopping || command_ != nullptr) return;
+  if (world.stopping || (command_ != nullptr && command_->act != CommandAct::stop)) return;
   for (const auto& [name, life] : world.services) {
     if (life.plan->engine_of == app && life.wanted && !rests(life.state) && settled(1min))
       breaks("law 4, engine_of", app + " is gone for good, and its engine " + name + " is still wanted");

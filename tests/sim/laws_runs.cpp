@@ -121,6 +121,7 @@ void Laws::check_stop_begins(const World& world, const std::string& name, const 
   if (by_itself || by_rung || budget_spent_for(name) || (command_ != nullptr && command_->act == CommandAct::restart) ||
       life.wanted || (world.stopping && now_.steady >= stop_deadline_))
     return;
+  check_stops_after(world, name, life);
   for (const auto& [other, of] : world.services) {
     const bool requires_it =
         std::find(of.plan->required.begin(), of.plan->required.end(), name) != of.plan->required.end();
@@ -149,7 +150,8 @@ void Laws::check_stops(const World& world) {
         breaks("law 4, SIGKILL in the end",
                "process " + pid(process->id) + " of " + name + " outlives the stop's last moment without SIGKILL");
     }
-    const Steady last = std::max({over, hidden_at_, woke_}) + 10s + 2s;
+    const Duration after_a_pause = steps ? run.grace : 0s;
+    const Steady last = std::max({over, hidden_at_ + after_a_pause, woke_ + after_a_pause}) + 10s + 2s;
     if (run.state == ServiceState::stopping && now_.steady > last && last_step_ > last)
       breaks("law 4, stops end", name + " is neither stopped nor stuck");
     // Only what cannot be killed keeps it stuck.

@@ -169,8 +169,8 @@ void Laws::check_ask(const World& world, const SimProcess& process, Seen& seen, 
   if (!in_stop) check_reason(world, process);
   const StopPolicy& stop = rule != nullptr && !process.own_child ? rule->stop : service->stop;
   Run& run = runs_[process.service];
-  if (in_stop && !orphan && run.stop_began != now_.steady) check_drained(run, process);
-  seen.steps_unknown = rule != nullptr && below_engine(world, process);
+  if (in_stop && !orphan) check_drained(run, process);
+  seen.steps_unknown = rule != nullptr && (below_engine(world, process) || seen.argv != process.command.argv);
   if (in_stop && rule == nullptr) {
     check_step(stop, run, process, signal);
   } else if (signal != stop.signal && !seen.steps_unknown && settled(1min)) {

@@ -124,13 +124,13 @@ void Life::step_with(const Event& event) {
   const bool wall_was_set = std::exchange(wall_moved_, false);
   pairs_.note(world_, event);
   laws_.before(world_, event, now());
-  if (thorough) laws_.nobody_left_out(world_, "before the step", !wall_was_set);
+  if (thorough) laws_.nobody_left_out(world_, "before the step", wall_was_set);
   const Effects effects = step(world_, event, now());
   if (tell_story) {
     for (const std::string& line : describe(event, effects)) note(line);
   }
   laws_.after(world_, event, effects, now());
-  if (thorough) laws_.nobody_left_out(world_, "after the step", true);
+  if (thorough) laws_.nobody_left_out(world_, "after the step", wall_was_set);
   for (const Effect& effect : effects) {
     std::visit([this](const auto& one) { perform(one); }, effect);
   }

@@ -101,6 +101,7 @@ class Life {
   void fork_twice(const Decision& d);
   void operate(const Decision& d);
   void tell_stale(const Decision& d);
+  [[nodiscard]] bool is_gone(ProcessId id) const;
   void forward(const Decision& d);
   void stop_daemon();
   void ask_to_stop_again();

@@ -164,6 +164,21 @@ HISTORY(EngineOf, EndsWhenTheAppIsStopped) {
   EXPECT_EQ(h.state("bridge"), ServiceState::ready);
 }
 
+HISTORY(EngineOf, EndsWhenTheAppIsStoppedInItsBackoff) {
+  Plan plan = bridge();
+  plan.services[1].backoff.first = 20s;
+  h.begin(plan);
+  h.at(2s);
+  h.killed(h.main("web"));
+  h.after(2s);
+  ASSERT_EQ(h.state("web"), ServiceState::backoff);
+  ASSERT_EQ(h.state("bridge"), ServiceState::ready);
+  h.asks(CommandAct::stop, "web");
+  h.after(2s);
+  EXPECT_EQ(h.state("web"), ServiceState::stopped);
+  EXPECT_EQ(h.state("bridge"), ServiceState::stopped);
+}
+
 HISTORY(EngineOf, EndsWhenTheAppHasFailedForGood) {
   h.begin(bridge(false, RestartPolicy::never));
   h.at(2s);

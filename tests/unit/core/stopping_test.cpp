@@ -401,6 +401,26 @@ HISTORY(Steps, OfTheServiceLeaveAnEngineItsOwnGrace) {
   EXPECT_EQ(h.signalled_at(engine, SIGKILL), 15s);
 }
 
+HISTORY(Steps, OfTheServiceLeaveAWorkerThatARungHasAskedItsOwn) {
+  Service service = app();
+  service.stop = {SIGINT, 4s, {{SIGTERM, 4s}}, {}};
+  service.engines[0].on_hard = {rung(RungKind::worker)};
+  h.begin(service);
+  const ProcessId worker = h.starts_worker(h.main());
+  const ProcessId engine = h.starts_engine(worker);
+  h.at(10s);
+  h.ignores_signals(h.main());
+  h.ignores_signals(worker);
+  h.has(engine, 810);
+  h.after(2s);
+  ASSERT_EQ(h.signals_to(worker), std::vector<int>{SIGINT});
+  const Duration asked = h.signalled_at(worker, SIGINT);
+  h.asks(CommandAct::stop);
+  h.at(40s);
+  EXPECT_EQ(h.signals_to(worker), (std::vector<int>{SIGINT, SIGTERM, SIGKILL}));
+  EXPECT_EQ(h.signalled_at(worker, SIGTERM), asked + 4s) << "at its own time, not at that of the stop";
+}
+
 HISTORY(Steps, OfAnEngineHoldInItsServicesStopToo) {
   Service service = app();
   service.engines[0].stop = {SIGINT, 1s, {{SIGTERM, 1s}}, {}};
