@@ -82,7 +82,8 @@ void Laws::take_state(const World& world, const std::string& name, const Service
     case ServiceState::backoff:
       run.had_turn = run.had_turn || life.state == ServiceState::backoff || life.state == ServiceState::failed;
       if (before == ServiceState::stopping || before == ServiceState::stuck) check_after_end(world, name, run);
-      if (life.state == ServiceState::stopped || life.state == ServiceState::failed) check_released(world, name);
+      if (before != ServiceState::failed && (life.state == ServiceState::stopped || life.state == ServiceState::failed))
+        check_released(world, name);
       if (life.state == ServiceState::backoff)
         enter_backoff(world, name, run, before == ServiceState::stopping || before == ServiceState::stuck);
       break;
