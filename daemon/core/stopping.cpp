@@ -42,23 +42,15 @@ void ask_generation(Turn& turn, ServiceLife& life, const std::vector<ProcessId>&
   }
 }
 
-/// When SIGKILL comes to everybody: the steps that are left have their time still.
-Steady end_of_steps(const ServiceLife& life) {
-  Steady end = life.deadline;
-  const auto& further = life.plan->stop.further;
-  for (std::size_t i = life.stop_step; i < further.size(); ++i) end += further[i].grace;
-  return end;
-}
-
-/// Engines are asked when no app process lives that could use them, by their own rule's stop and all its steps.
+/// Engines are asked when no app process lives that could use them, by their own rule's stop and all its steps. The end
+/// of the service's own steps is SIGKILL for them, too.
 void ask_engines(Turn& turn, ServiceLife& life, const std::vector<ProcessId>& members) {
   for (const ProcessId& id : members) {
     Process& process = *find_process(turn.world, id);
     if (process.asked) continue;
     const EngineRule* rule = process.engine ? rule_of(turn.world, process.service, process.engine->rule) : nullptr;
     const StopPolicy& stop = rule != nullptr ? rule->stop : life.plan->stop;
-    ask_to_end(turn, process, stop.signal, std::min(end_of_steps(life), turn.now.steady + stop.grace));
-    process.further = stop.further;
+    ask_to_end(turn, process, stop);
   }
 }
 

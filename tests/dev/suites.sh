@@ -30,6 +30,14 @@ suite_asan_sim() {
     under_asan asan-sim run_sim asan-sim "$(build_folder asan)/bin/plimsoll_sim" --seed 1 --steps 200000
 }
 
+# Deliberate faults of the core, each of which has to be found: all of them, or a third by the day of the last commit.
+suite_faults() {
+  local part=(--part day)
+  if [[ ${PLIMSOLL_ALL_FAULTS:-} == 1 ]]; then part=(); fi
+  build release plimsoll_sim unit_core && /usr/bin/python3 tests/sim/faults.py --build build "${part[@]}" \
+    --jobs "$jobs" --junit "$PWD/$results/faults/faults.xml"
+}
+
 run_sim() { # SUITE COMMAND...
   local status=0 file
   "${@:2}" || status=$?
@@ -103,10 +111,13 @@ run_suites() {
   for suite in "${@:-daily}"; do
     case $suite in
       # Within CI's limit; what is left out is the real application under the sanitizers, which `all` and `asan` run.
-      daily) asked+=(rules unit sim scenario real asan-unit asan-sim asan-scenario fuzz) ;;
-      all) asked+=(rules unit sim scenario real asan-unit asan-sim asan-scenario asan-real fuzz) ;;
+      daily) asked+=(rules unit sim faults scenario real asan-unit asan-sim asan-scenario fuzz) ;;
+      all)
+        export PLIMSOLL_ALL_FAULTS=1
+        asked+=(rules unit sim faults scenario real asan-unit asan-sim asan-scenario asan-real fuzz)
+        ;;
       asan) asked+=(asan-unit asan-sim asan-scenario asan-real) ;;
-      rules | unit | sim | scenario | real | asan-unit | asan-sim | asan-scenario | asan-real | fuzz) asked+=("$suite") ;;
+      rules | unit | sim | faults | scenario | real | asan-unit | asan-sim | asan-scenario | asan-real | fuzz) asked+=("$suite") ;;
       *)
         echo "dev: no suite '$suite'" >&2
         return 2

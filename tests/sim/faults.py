@@ -1,41 +1,57 @@
 #!/usr/bin/python3
 """Deliberate faults in the core, one after the other: which of them does the simulation find, which the unit tests?
 
-faults.py [--steps N] [--jobs N] [--scratch FOLDER] [--write] [NAME...]: each tests/sim/faults/NAME.patch is applied alone in a scratch copy of
-the sources, unit_core and plimsoll_sim are built there and run. --write puts the table into docs/faults.md. A patch that no
-longer applies is an error: the fault has to move with the code. Ends with 1 when a fault was found by neither.
+faults.py --build FOLDER [--part K/N | --part day] [--all-tests] [--steps N] [--jobs N] [--junit FILE] [--write] [NAME...]
+
+Each tests/sim/faults/NAME.patch is put alone into copies of the files that it names; those are compiled with what FOLDER's
+build compiled them with (optimised less), and linked with everything else that stands there already, so that a fault
+costs seconds. What the simulation does not find, the unit tests of the core are asked about; with --all-tests they are
+asked in any case.
+
+--part K/N takes each N-th fault from the K-th on (1/N to N/N); --part day the one of three that the last commit's day
+says, so that three days in a row try them all. --write puts the table into docs/faults.md, and takes all of them. A patch
+that no longer applies is an error: the fault has to move with the code. Ends with 1 when a fault was found by neither.
 """
 
 import argparse
-import filecmp
+import datetime
 import re
 import resource
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from xml.sax.saxutils import quoteattr
 
 ROOT = Path(__file__).resolve().parents[2]
 FAULTS = ROOT / "tests/sim/faults"
 SEED = 1
+DRAWN = "From the core alone."
+CPU_SECONDS = 120  # of one run: on a busy machine the wall clock says nothing
 
 HEAD = """# Deliberate faults, and who finds them
 
 Each line is one fault put into the core on purpose (`tests/sim/faults/NAME.patch`), alone. `tests/sim/faults.py --write` builds the
-core with it, runs the unit tests of the core (`unit_core`) and the simulation (`plimsoll_sim --seed {seed} --steps {steps}`), and writes
-this page. "after" is the number of the simulation's steps until a law was broken.
+core with it, runs the simulation (`plimsoll_sim --seed {seed} --steps {steps}`), asks the unit tests of the core (`unit_core`) about
+what that has not found, and writes this page. "after" is the number of the simulation's steps until a law was broken.
 
 {sums}
 
-| fault | what it does | sim | after | law that was broken | unit |
-|---|---|---|---|---|---|
+Those with a ∗ were made while reading `daemon/core` and nothing else, and committed before anything was run on them. `./dev test faults`
+(in `./dev test`) tries a third of them, by the day of the last commit; `./dev test all` tries all.
+
+| fault | what it does | sim: after | law that was broken | unit tests |
+|---|---|---|---|---|
 """
 
 
-CPU_SECONDS = 40  # of one run: on a busy machine the wall clock says nothing
+class Failed(Exception):
+    """Something that is no finding: a patch that does not apply, a core that does not build."""
 
 
 def run(command: list, limited: bool = False) -> tuple[int, str]:
@@ -50,113 +66,181 @@ def run(command: list, limited: bool = False) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
+class Bench:
+    """What the build folder has compiled already, and how."""
+
+    def __init__(self, build: Path) -> None:
+        self.build = build
+        code, said = run(["ninja", "-C", build, "plimsoll_sim", "unit_core"])
+        if code != 0:
+            raise Failed(f"the core does not build without a fault:\n{said[-3000:]}")
+        code, commands = run(["ninja", "-C", build, "-t", "commands", "plimsoll_sim", "unit_core"])
+        if code != 0:
+            raise Failed(f"ninja names no commands:\n{commands}")
+        lines = commands.splitlines()
+        self.compile = {found[1]: line for line in lines if (found := re.search(r"(daemon/core/\w+\.cpp)$", line))}
+        self.link = {name: next(line for line in lines if f" -o bin/{name}" in line) for name in ("plimsoll_sim", "unit_core")}
+        self.library = next(build.glob("**/libplimsoll_core.a"))
+
+    def compile_as(self, file: str, source: Path, obj: Path) -> None:
+        words = shlex.split(self.compile[file])
+        if Path(words[0]).name == "ccache":
+            words = words[1:]
+        words = words[: words.index("-MD")]
+        words = [word for word in words if not re.fullmatch(r"-g\d?|-O\d|-Werror", word)]
+        code, said = run(["env", "-C", self.build, *words, "-O1", "-o", obj, "-c", source])
+        if code != 0:
+            raise Failed(f"{source} does not compile:\n{said[-3000:]}")
+
+    def link_with(self, name: str, library: Path, program: Path) -> None:
+        """The fault's objects come first in a library of their own, so that the others are left where they are."""
+        line = next(part for part in self.link[name].split("&&") if f" -o bin/{name}" in part)
+        known = [word for word in shlex.split(line) if word.endswith("libplimsoll_core.a")][0]
+        words = [str(program) if word == f"bin/{name}" else str(library) if word == known else word for word in shlex.split(line)]
+        code, said = run(["env", "-C", self.build, *words])
+        if code != 0:
+            raise Failed(f"{name} does not link:\n{said[-3000:]}")
+
+
 def ended_by_limit(code: int) -> bool:
     return code in (-signal.SIGXCPU, -signal.SIGKILL)
 
 
-def copy_of_sources(scratch: Path) -> Path:
-    """What is the same already keeps its time, so that a scratch folder that was kept is built quickly."""
-    tree = scratch / "tree"
-    for part in ("CMakeLists.txt", "config", "daemon", "ctl", "systemd", "tests", "docs"):
-        files = [ROOT / part] if (ROOT / part).is_file() else [file for file in (ROOT / part).rglob("*") if file.is_file()]
-        for file in files:
-            copy = tree / file.relative_to(ROOT)
-            if copy.exists() and filecmp.cmp(file, copy, shallow=False):
-                continue
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, copy)
-    return tree
-
-
-def configure(tree: Path, build: Path) -> None:
-    code, said = run(["cmake", "-G", "Ninja", "-S", tree, "-B", build, "-DCMAKE_BUILD_TYPE=None", "-DCMAKE_CXX_FLAGS=-O1"])
-    if code != 0:
-        sys.exit(f"faults: cannot configure the scratch copy:\n{said}")
-
-
-def make(build: Path, jobs: int) -> tuple[int, str]:
-    return run(["ninja", "-C", build, f"-j{jobs}", "unit_core", "plimsoll_sim"])
-
-
-def by_sim(build: Path, steps: int) -> tuple[bool, str, str]:
-    """(found, after how many steps, by which law)"""
-    code, said = run([build / "bin/plimsoll_sim", "--seed", str(SEED), "--steps", str(steps), "--terse"], limited=True)
+def by_sim(program: Path, steps: int) -> dict:
+    code, said = run([program, "--seed", str(SEED), "--steps", str(steps), "--terse"], limited=True)
     if ended_by_limit(code):
-        return True, "", "it does not come to an end"
+        return {"sim": True, "after": "", "law": "it does not come to an end"}
     found = re.search(r"broken after (\d+) steps, seed \d+: ([^:]*)", said)
     if found:
-        return True, f"{int(found[1]):,}", found[2]
-    return (False, "", "") if code == 0 else (True, "", "it dies")
+        return {"sim": True, "after": f"{int(found[1]):,}", "law": found[2]}
+    return {"sim": code != 0, "after": "", "law": "" if code == 0 else "it dies"}
 
 
-def by_unit(build: Path) -> tuple[bool, str]:
-    code, said = run([build / "bin/unit_core", "--gtest_brief=1"], limited=True)
+def by_unit(program: Path) -> dict:
+    code, said = run([program, "--gtest_brief=1"], limited=True)
     failed = sorted(set(re.findall(r"\[  FAILED  \] ([\w/]+\.[\w/]+)", said)))
     if code == 0:
-        return False, "no"
+        return {"unit": False, "tests": "none"}
     if ended_by_limit(code):
-        return True, "yes: it does not come to an end"
-    return True, f"yes: {len(failed)}" if failed else "yes: it dies"
+        return {"unit": True, "tests": "they do not come to an end"}
+    return {"unit": True, "tests": f"{len(failed)}: `{failed[0]}`" + ("…" if len(failed) > 1 else "") if failed else "they die"}
 
 
-def try_one(patch: Path, tree: Path, build: Path, options: argparse.Namespace) -> dict:
-    why, _, diff = patch.read_text().partition("\n\n")
-    applied = subprocess.run(["patch", "-p1", "--no-backup-if-mismatch", "-d", tree], input=diff, text=True, capture_output=True)
-    if applied.returncode != 0:
-        sys.exit(f"faults: {patch.name} does not apply:\n{applied.stdout}{applied.stderr}")
-    try:
-        code, said = make(build, options.jobs)
-        if code != 0:
-            sys.exit(f"faults: the core does not build with {patch.name}:\n{said[-3000:]}")
-        sim, after, law = by_sim(build, options.steps)
-        unit, tests = by_unit(build)
-    finally:
-        subprocess.run(["patch", "-R", "-p1", "-d", tree], input=diff, text=True, capture_output=True, check=True)
-    return {"name": patch.stem, "why": why, "sim": sim, "after": after, "law": law, "unit": unit, "tests": tests}
+class Fault:
+    def __init__(self, patch: Path) -> None:
+        text = patch.read_text()
+        words, _, self.diff = text.partition("\n\n")
+        self.name = patch.stem
+        self.why, *rest = words.splitlines()
+        self.drawn = DRAWN in rest
+        self.files = re.findall(r"^\+\+\+ b/(\S+)", self.diff, re.MULTILINE)
+
+    def build(self, bench: Bench, folder: Path) -> Path:
+        """Its objects, in a copy of the core's library."""
+        for file in self.files:
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / file, folder / file)
+        done = subprocess.run(["patch", "-p1", "--no-backup-if-mismatch", "-d", folder], input=self.diff, text=True, capture_output=True)
+        if done.returncode != 0:
+            raise Failed(f"{self.name} does not apply:\n{done.stdout}{done.stderr}")
+        library = folder / "libplimsoll_core.a"
+        shutil.copyfile(bench.library, library)
+        for file in self.files:
+            obj = folder / f"{Path(file).name}.o"
+            bench.compile_as(file, folder / file, obj)
+            run(["ar", "r", library, obj])
+        return library
+
+    def try_it(self, bench: Bench, options: argparse.Namespace) -> dict:
+        began = time.monotonic()
+        row = {"name": self.name, "why": self.why, "drawn": self.drawn, "unit": False, "tests": "not asked"}
+        with tempfile.TemporaryDirectory(prefix=f"plimsoll-fault-{self.name}-") as folder:
+            library = self.build(bench, Path(folder))
+            sim = Path(folder) / "plimsoll_sim"
+            bench.link_with("plimsoll_sim", library, sim)
+            row.update(by_sim(sim, options.steps))
+            if options.all_tests or not row["sim"]:
+                unit = Path(folder) / "unit_core"
+                bench.link_with("unit_core", library, unit)
+                row.update(by_unit(unit))
+        print(f"{self.name}: sim {row['after'] + ' ' + row['law'] if row['sim'] else 'no'}; unit {row['tests']}"
+              f" ({time.monotonic() - began:.0f} s)", flush=True)  # fmt: skip
+        row["seconds"] = time.monotonic() - began
+        return row
 
 
-def page(rows: list[dict], steps: int) -> str:
+def sums_of(rows: list[dict]) -> str:
     sim = sum(row["sim"] for row in rows)
     unit = sum(row["unit"] for row in rows)
     none = sum(not row["sim"] and not row["unit"] for row in rows)
-    sums = f"Of {len(rows)} faults the simulation finds {sim}, the unit tests {unit}; {none} are found by neither."
-    lines = [f"| {r['name']} | {r['why']} | {'yes' if r['sim'] else 'no'} | {r['after']} | {r['law']} | {r['tests']} |" for r in rows]
-    return HEAD.format(seed=SEED, steps=steps, sums=sums) + "\n".join(lines) + "\n"
+    asked = sum(row["tests"] != "not asked" for row in rows)
+    return f"Of {len(rows)} faults the simulation finds {sim}, the unit tests {unit} of {asked}; {none} are found by neither."
+
+
+def page(rows: list[dict], steps: int) -> str:
+    lines = []
+    for row in rows:
+        after = row["after"] or ("yes" if row["sim"] else "no")
+        star = " ∗" if row["drawn"] else ""
+        lines.append(f"| `{row['name']}`{star} | {row['why']} | {after} | {row['law']} | {row['tests']} |")
+    return HEAD.format(seed=SEED, steps=steps, sums=sums_of(rows)) + "\n".join(lines) + "\n"
+
+
+def part_of(faults: list, part: str) -> list:
+    if part == "day":
+        code, said = run(["git", "-C", ROOT, "log", "-1", "--format=%cs"])
+        day = datetime.date.fromisoformat(said.strip()) if code == 0 else datetime.date.today()
+        part = f"{day.toordinal() % 3 + 1}/3"
+    number, of = (int(word) for word in part.split("/"))
+    print(f"part {number} of {of}: each {of}th fault from number {number} on", flush=True)
+    return faults[number - 1 :: of]
+
+
+def junit(rows: list[dict]) -> str:
+    cases = []
+    for row in rows:
+        found = row["sim"] or row["unit"]
+        failure = "" if found else f"<failure message={quoteattr('nobody has found: ' + row['why'])}/>"
+        cases.append(f'<testcase classname="faults" name="{row["name"]}" time="{row["seconds"]:.1f}">{failure}</testcase>')
+    return '<testsuite name="faults">' + "\n".join(cases) + "</testsuite>\n"
+
+
+def work(options: argparse.Namespace) -> int:
+    faults = [Fault(patch) for patch in sorted(FAULTS.glob("*.patch"))]
+    if options.names:
+        faults = [fault for fault in faults if fault.name in options.names]
+    elif options.part:
+        faults = part_of(faults, options.part)
+    bench = Bench(options.build.resolve())
+    with ThreadPoolExecutor(options.jobs) as pool:
+        rows = list(pool.map(lambda fault: fault.try_it(bench, options), faults))
+    if options.write:
+        (ROOT / "docs/faults.md").write_text(page(rows, options.steps))
+    if options.junit:
+        options.junit.write_text(junit(rows))
+    missed = [row["name"] for row in rows if not row["sim"] and not row["unit"]]
+    print(sums_of(rows) + (f" By neither: {' '.join(missed)}" if missed else ""))
+    return 1 if missed else 0
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=1_000_000)
+    parser.add_argument("--build", type=Path, required=True, help="a build folder of the release preset")
+    parser.add_argument("--steps", type=int, default=500_000)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--scratch", type=Path, help="a folder that is kept, so that the next run builds less")
+    parser.add_argument("--part", help="K/N, or day")
+    parser.add_argument("--all-tests", action="store_true", help="the unit tests in any case")
+    parser.add_argument("--junit", type=Path)
     parser.add_argument("--write", action="store_true", help="into docs/faults.md")
     parser.add_argument("names", nargs="*", metavar="NAME")
     options = parser.parse_args()
-    patches = sorted(FAULTS.glob("*.patch"))
-    if options.names:
-        patches = [patch for patch in patches if patch.stem in options.names]
-    rows = []
-    with tempfile.TemporaryDirectory(prefix="plimsoll-faults-") as folder:
-        scratch = options.scratch or Path(folder)
-        tree, build = copy_of_sources(scratch), scratch / "build"
-        configure(tree, build)
-        code, said = make(build, options.jobs)
-        if code != 0:
-            sys.exit(f"faults: the core does not build without a fault:\n{said[-3000:]}")
-        if by_sim(build, options.steps)[0] or by_unit(build)[0]:
-            sys.exit("faults: without any fault something fails already")
-        for patch in patches:
-            began = time.monotonic()
-            rows.append(try_one(patch, tree, build, options))
-            row = rows[-1]
-            print(f"{row['name']}: sim {row['after'] + ' ' + row['law'] if row['sim'] else 'no'}; unit {row['tests']}"
-                  f" ({time.monotonic() - began:.0f} s)", flush=True)
     if options.write:
-        (ROOT / "docs/faults.md").write_text(page(rows, options.steps))
-    missed = [row["name"] for row in rows if not row["sim"] and not row["unit"]]
-    print(f"{len(rows)} faults: {sum(row['sim'] for row in rows)} by sim, {sum(row['unit'] for row in rows)} by unit tests, "
-          f"{len(missed)} by neither: {' '.join(missed)}")
-    return 1 if missed else 0
+        options.part = None
+    try:
+        return work(options)
+    except Failed as why:
+        print(f"faults: {why}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

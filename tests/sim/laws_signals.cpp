@@ -176,7 +176,8 @@ void Laws::check_ask(const World& world, const SimProcess& process, Seen& seen, 
   const StopPolicy& stop = rule != nullptr && !process.own_child ? rule->stop : service->stop;
   Run& run = runs_[process.service];
   if (in_stop && !orphan) check_drained(run, process);
-  seen.steps_unknown = rule != nullptr && (below_engine(world, process) || seen.argv != process.command.argv || owns_engine(process));
+  seen.steps_unknown =
+      rule != nullptr && (below_engine(world, process) || seen.argv != process.command.argv || owns_engine(process));
   if (in_stop && rule == nullptr) {
     check_step(stop, run, process, signal);
   } else if (signal != stop.signal && !seen.steps_unknown && settled(1min)) {
