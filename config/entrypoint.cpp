@@ -18,12 +18,13 @@ std::string name_of(const std::string& program) {
 }
 
 // One restart in half an hour, and only after the app had its time to heal itself: without a file there is nobody
-// who knows more about it.
+// who knows more about it. That is the ladder of the container's lines too (`on_hard`'s default).
 constexpr std::string_view service_text = R"toml(
 command   = ["set below"]
 essential = true
 restart   = "never"
 heal      = "90s"
+container = { soft = "80%", for = "2m", hard = "92%", free = "64MiB" }
 budget    = { acts = 1, per = "30m" }
 engines.prisma = { preset = "prisma", on_lost = ["restart"] }
 )toml";

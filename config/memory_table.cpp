@@ -1,4 +1,4 @@
-// The small tables that services and engines share: memory and expect.
+// The small tables about memory: memory and expect, which services and engines share, and container.
 #include "config/tables.hpp"
 
 namespace plimsoll::config {
@@ -41,6 +41,23 @@ void read_memory(Reader& parent, MemoryPolicy& into) {
     table->require(into.growth.count > 0, "growth", "must be more than 0B (per second)");
   }
   table->not_yet({"total"});
+  table->finish();
+}
+
+void read_container(Reader& parent, std::optional<ContainerLines>& into) {
+  std::optional<Reader> table = parent.table("container");
+  if (!table) return;
+  into.emplace();
+  const auto is_line = [](Share share) { return share.of_one > 0 && share.of_one <= 1; };
+  if (table->read("soft", into->soft)) table->require(is_line(into->soft), "soft", "must be above 0%");
+  table->read("for", into->for_);
+  if (table->read("hard", into->hard)) table->require(is_line(into->hard), "hard", "must be above 0%");
+  if (table->has("soft") || table->has("hard")) {
+    table->require(into->soft < into->hard, table->has("hard") ? "hard" : "soft",
+                   table->has("hard") ? "must be above soft (" + to_text(into->soft) + ")"
+                                      : "must be below hard (" + to_text(into->hard) + ")");
+  }
+  table->read("free", into->free);
   table->finish();
 }
 

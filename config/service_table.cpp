@@ -66,7 +66,8 @@ void read_kind(Reader& table, Service& into) {
   if (!task) return;
   const char* rule = "must not be a task's (it runs once and is done)";
   table.require(into.restart != RestartPolicy::always, "restart", rule);
-  for (const char* key : {"cycles", "engine_of", "ready", "live"}) table.require(!table.has(key), key, rule);
+  for (const char* key : {"cycles", "engine_of", "ready", "live", "container"})
+    table.require(!table.has(key), key, rule);
 }
 
 void read_success(Reader& table, Service& into) {
@@ -190,6 +191,7 @@ Service read_service(Reader& table, const std::string& name, const std::vector<s
   read_policies(table, service);
   read_kind(table, service);
   read_memory(table, service.memory);
+  read_container(table, service.container);
   each_named(table, "hooks", [&service](Reader& inner, const std::string& hook) {
     service.hooks.emplace(hook, read_hook(inner, hook));
   });

@@ -40,6 +40,8 @@ Cycle read_cycle(Reader& table, const Service& service, Zones& zones);
 void read_surroundings(Reader& table, Service& into);
 /// The key `memory`.
 void read_memory(Reader& parent, MemoryPolicy& into);
+/// The key `container` of a service.
+void read_container(Reader& parent, std::optional<ContainerLines>& into);
 /// The key `stop`. `hooks`: those that `drain` may name; null where nothing can be drained (an engine).
 void read_stop(Reader& parent, StopPolicy& into, const std::map<std::string, Hook>* hooks);
 /// The key `expect`, on top of what `into` says; `soft` is what `below` may not exceed.

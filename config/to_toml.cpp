@@ -111,6 +111,13 @@ std::string memory_text(const MemoryPolicy& memory) {
   return table.text();
 }
 
+std::string container_text(const ContainerLines& lines) {
+  Inline table;
+  table.add("soft", quoted(to_text(lines.soft))).add("for", quoted(to_text(lines.for_)));
+  table.add("hard", quoted(to_text(lines.hard))).add("free", quoted(to_text(lines.free)));
+  return table.text();
+}
+
 std::string expect_text(const Expect& expect) {
   Inline table;
   table.add_if("below", expect.below).add_if("within", expect.within).add("successor", flag(expect.successor));
@@ -368,6 +375,7 @@ void write_service(Page& page, const Service& service) {
   page.line("essential", flag(service.essential));
   page.line("stop", stop_text(service.stop));
   page.line("memory", memory_text(service.memory));
+  if (service.container) page.line("container", container_text(*service.container));
   page.line("on_soft", ladder_text(service.on_soft));
   page.line("on_hard", ladder_text(service.on_hard));
   page.line("on_hung", ladder_text(service.on_hung));

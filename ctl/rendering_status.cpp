@@ -55,6 +55,14 @@ void add_daemon(std::string& out, const wire::Daemon& daemon, const Look& look) 
     if (answer == "no" || answer == "off") missing += (missing.empty() ? "" : ", ") + clean(source) + " " + answer;
   if (!missing.empty()) line += "; evidence: " + missing;
   out += painted(line, Tone::faint, look) + "\n";
+  if (daemon.container) {
+    const auto& [limit, used] = *daemon.container;
+    const auto share = limit == 0 ? 0 : used * 100 / limit;
+    out +=
+        painted("container: " + size_text(used) + " of " + size_text(limit) + " used, " + std::to_string(share) + "%",
+                Tone::faint, look) +
+        "\n";
+  }
 }
 
 Table services_table(const std::vector<wire::Service>& services) {

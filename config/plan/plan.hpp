@@ -255,6 +255,16 @@ struct Budget {
   friend bool operator==(const Budget&, const Budget&) = default;
 };
 
+/// Lines on the memory of the container that we are in, which count for a service while its tree holds most of what is
+/// used there.
+struct ContainerLines {
+  Share soft{0.8};
+  Duration for_{120'000};
+  Share hard{0.92};
+  Bytes free{std::uint64_t{64} << 20U};  ///< the hard line is no nearer to the limit than that
+  friend bool operator==(const ContainerLines&, const ContainerLines&) = default;
+};
+
 enum class LeftoverPolicy { hold, end };
 
 /// A task runs once and is then done: `ready` without a process.
@@ -280,6 +290,7 @@ struct Service {
   bool essential = false;
   StopPolicy stop{15, Duration{30'000}};
   MemoryPolicy memory;
+  std::optional<ContainerLines> container;
   Ladder on_soft;
   Ladder on_hard;
   Ladder on_hung;

@@ -57,6 +57,7 @@ std::vector<std::string> keys_that_differ(const Service& before, const Service& 
       .of("essential", before.essential, after.essential)
       .of("stop", before.stop, after.stop)
       .of("memory", before.memory, after.memory)
+      .of("container", before.container, after.container)
       .of("on_soft", before.on_soft, after.on_soft)
       .of("on_hard", before.on_hard, after.on_hard)
       .of("on_hung", before.on_hung, after.on_hung)

@@ -108,6 +108,10 @@ std::optional<LadderEnd> cause_is_over(Turn& turn, const Place& place, const Lad
     return is_well_again(turn.world, place.service, place.rule.empty() ? nullptr : subject)
                ? std::optional{LadderEnd::subsided}
                : std::nullopt;
+  if (ladder.of_container) {
+    return turn.world.services.at(place.service).container.over_hard ? std::nullopt
+                                                                     : std::optional{LadderEnd::subsided};
+  }
   if (place.rule.empty()) {
     const ServiceLife& life = turn.world.services.at(place.service);
     const MemoryPolicy& policy = life.plan->memory;
@@ -174,13 +178,16 @@ void withhold(Turn& turn, const Place& place) {
 }
 
 /// Law 6: with the budget spent, a hard line is still acted on: by a restart with the policy's backoff, not by one more
-/// kill.
+/// kill. The container's is left to the kernel then, which ends whom it must: another restart so soon after one that
+/// did not help is the outage itself.
 void out_of_budget(Turn& turn, const Place& place) {
   const bool hard = place.slot->ladder->cause == Cause::hard;
+  const bool of_container = place.slot->ladder->of_container;
   const Steady back = budget_back(turn.world.services.at(place.service));
   finish(turn, place, LadderEnd::no_budget, "the budget is spent");
   place.slot->cool_until = std::max(place.slot->cool_until, back);
-  if (!hard) return;
+  if (of_container) place.slot->exhausted = true;
+  if (!hard || of_container) return;
   place.slot->exhausted = outlived_sigkill(turn.world, place.service, turn.now.steady) != nullptr;
   place.slot->hard_exhausted = place.slot->exhausted;
   if (!place.slot->exhausted) restart_with_backoff(turn, place.service, "hard limit crossed with the budget spent");

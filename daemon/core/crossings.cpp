@@ -25,9 +25,12 @@ void begin_memory_ladder(Turn& turn, const Crossing& crossing, const SlotKey& ke
   Ladder ladder;
   ladder.cause = cause;
   ladder.subject = crossing.subject;
+  ladder.of_container = crossing.of_container;
   ladder.rungs = rungs_for(turn.world, crossing.service, crossing.rule, cause);
   const Bytes line = cause == Cause::hard ? *crossing.policy->hard : *crossing.policy->soft;
-  const std::string who = crossing.rule.empty() ? crossing.service : "engine " + std::to_string(crossing.subject.pid);
+  const std::string who = crossing.of_container   ? "the container of " + crossing.service
+                          : crossing.rule.empty() ? crossing.service
+                                                  : "engine " + std::to_string(crossing.subject.pid);
   Intervention& ledger =
       open_intervention(turn, crossing.service, cause,
                         who + (cause == Cause::hard ? " crossed its hard limit: " : " stayed over its soft limit: ") +
@@ -161,7 +164,8 @@ void hard_crossed(Turn& turn, const Crossing& crossing) {
   const bool past_slack = crossing.rss >= slack_line(*crossing.policy);
   const Process* subject = find_process(turn.world, crossing.subject);
   if (subject != nullptr && subject->killed) return;
-  if (!is_up(life)) {
+  // Whoever fills the container does not need to be ready for it.
+  if (crossing.of_container ? !has_run(life) : !is_up(life)) {
     if (past_slack && life.state == ServiceState::stopping) end_past_slack(turn, crossing);
     return;
   }
@@ -174,6 +178,7 @@ void hard_crossed(Turn& turn, const Crossing& crossing) {
     return;
   }
   if (slot.exhausted && slot.hard_exhausted && turn.now.steady < slot.cool_until) return;
+  if (crossing.of_container && turn.now.steady < std::max(slot.cool_until, life.cool_until)) return;
   if (withheld(turn.world, true) && turn.now.steady < slot.hard_said_until) return;
   begin_memory_ladder(turn, crossing, key, Cause::hard);
 }

@@ -57,6 +57,8 @@ struct CancelProbe {
   ProbeId id = 0;
 };
 /// Nobody waits for that answer any more.
+/// → ContainerRead
+struct ReadContainer {};
 struct CancelHook {
   HookId id = 0;
 };
@@ -103,9 +105,9 @@ struct Quit {
   int code = 0;
 };
 
-using Effect =
-    std::variant<Spawn, SendSignal, Look, ReadMemory, CallHook, CancelHook, AskProbe, CancelProbe, LookAtEvidence,
-                 LookForLeftovers, SignalLeftover, DescribeStuck, FlushOutput, Record, Answer, Forget, Quit>;
+using Effect = std::variant<Spawn, SendSignal, Look, ReadMemory, ReadContainer, CallHook, CancelHook, AskProbe,
+                            CancelProbe, LookAtEvidence, LookForLeftovers, SignalLeftover, DescribeStuck, FlushOutput,
+                            Record, Answer, Forget, Quit>;
 using Effects = std::vector<Effect>;
 
 }  // namespace plimsoll::core

@@ -92,6 +92,12 @@ struct MemorySampled {
   std::vector<Sample> samples;
 };
 
+/// How full the container is that we are in.
+struct ContainerRead {
+  Bytes limit;  ///< 0: there is none
+  Bytes used;   ///< without what the kernel can take back by itself
+};
+
 enum class HookResult { done, failed, timed_out, skipped };
 struct HookAnswered {
   HookId hook = 0;
@@ -192,9 +198,9 @@ struct SignalToForward {
 /// The deadline of the world, or any later instant: nothing else happened.
 struct DeadlineReached {};
 
-using Event =
-    std::variant<DaemonStarted, SpawnSucceeded, SpawnFailed, Looked, ProcessEnded, ProcessReaped, ExitRead,
-                 MemorySampled, HookAnswered, ProbeAnswered, ReadySaid, Notified, EvidenceLookedAt, LeftoversLookedFor,
-                 StuckDescribed, CommandGiven, PlanReplaced, StopRequested, SignalToForward, DeadlineReached>;
+using Event = std::variant<DaemonStarted, SpawnSucceeded, SpawnFailed, Looked, ProcessEnded, ProcessReaped, ExitRead,
+                           MemorySampled, ContainerRead, HookAnswered, ProbeAnswered, ReadySaid, Notified,
+                           EvidenceLookedAt, LeftoversLookedFor, StuckDescribed, CommandGiven, PlanReplaced,
+                           StopRequested, SignalToForward, DeadlineReached>;
 
 }  // namespace plimsoll::core

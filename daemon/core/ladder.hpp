@@ -23,6 +23,7 @@ struct Crossing {
   ProcessId subject;  ///< `nobody`: the tree's
   const MemoryPolicy* policy = nullptr;
   Bytes rss;
+  bool of_container = false;  ///< what is used in all of the container, against its lines
 };
 
 void soft_crossed(Turn& turn, const Crossing& crossing);

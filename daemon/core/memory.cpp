@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "daemon/core/container.hpp"
 #include "daemon/core/ladder.hpp"
 #include "daemon/core/lineage.hpp"
 #include "daemon/core/orphans.hpp"
@@ -18,12 +19,6 @@ bool has_line(const MemoryPolicy& policy) {
 const MemoryPolicy* tree_policy(const World& world, const std::string& service) {
   const Service* plan = plan_of(world, service);
   return plan != nullptr && plan->memory.of == MemoryScope::tree && has_line(plan->memory) ? &plan->memory : nullptr;
-}
-
-/// Slow readings fall on a common grid, so that a thousand quiet processes are one wake-up a second.
-Steady on_grid(Steady after, std::chrono::nanoseconds interval) {
-  const auto since_epoch = after.time_since_epoch();
-  return Steady{since_epoch - since_epoch % interval + interval};
 }
 
 /// When it is read next. `over`: nothing more is done about what is over its hard line (it had its SIGKILL, or acts are
@@ -108,8 +103,9 @@ void take_process(Turn& turn, const Sample& sample) {
   // What waits for a reading is a ladder or a round; a quiet process concerns nobody.
   const auto owner = turn.world.services.find(process->service);
   const bool awaited =
-      process->engine || (owner != turn.world.services.end() &&
-                          (owner->second.own.ladder || owner->second.round || owner->second.tree.asked));
+      process->engine ||
+      (owner != turn.world.services.end() &&
+       (owner->second.own.ladder || owner->second.round || owner->second.tree.asked || owner->second.container.asked));
   if (awaited) turn.touch(process->service);
   const bool confirmed = std::exchange(process->memory.exact_asked, false);
   const MemoryPolicy* policy = policy_of(turn.world, *process);
@@ -140,11 +136,15 @@ void take_process(Turn& turn, const Sample& sample) {
   act_on(turn, process->memory, *policy, crossing, lines, std::move(said));
 }
 
+}  // namespace
+
 Bytes tree_rss(const World& world, const std::string& service) {
   Bytes sum;
   for (const ProcessId& id : live_members(world, service)) sum = sum + find_process(world, id)->memory.rss;
   return sum;
 }
+
+namespace {
 
 void take_tree(Turn& turn, const std::string& name, ServiceLife& life) {
   const MemoryPolicy* policy = tree_policy(turn.world, name);
@@ -167,6 +167,11 @@ std::chrono::nanoseconds next_reading(const MemoryPolicy& policy, Bytes rss, Byt
   const std::chrono::duration<double> slowest{policy.interval};
   return std::chrono::duration_cast<std::chrono::nanoseconds>(std::clamp(
       half, std::chrono::duration<double>{fastest}, std::max(slowest, std::chrono::duration<double>{fastest})));
+}
+
+Steady on_grid(Steady after, std::chrono::nanoseconds interval) {
+  const auto since_epoch = after.time_since_epoch();
+  return Steady{since_epoch - since_epoch % interval + interval};
 }
 
 Bytes overshoot(const MemoryPolicy& policy, const std::vector<Rung>& on_hard, const Machine& machine) {
@@ -201,7 +206,9 @@ void take_samples(Turn& turn, const MemorySampled& sampled) {
   for (const Sample& sample : sampled.samples) take_process(turn, sample);
   for (const std::string& name : turn.touched) {
     const auto found = turn.world.services.find(name);
-    if (found != turn.world.services.end()) take_tree(turn, name, found->second);
+    if (found == turn.world.services.end()) continue;
+    take_tree(turn, name, found->second);
+    take_container_tree(turn, name, found->second);
   }
 }
 

@@ -19,6 +19,9 @@ inline constexpr Duration reaction{10};
 /// Time until the next reading of a process at `rss`; `line` is the one that must not be passed unseen.
 std::chrono::nanoseconds next_reading(const MemoryPolicy& policy, Bytes rss, Bytes line, double worst_growth);
 
+/// The first point of the common grid of slow readings after that: a thousand quiet processes are one wake-up a second.
+Steady on_grid(Steady after, std::chrono::nanoseconds interval);
+
 /// How far past the hard line a process that is watched can get: growth × (fastest + reaction), what statm can hide,
 /// and the slack unless the first thing done about it is SIGKILL. One that the census has to find first can be
 /// growth × census further.
@@ -29,6 +32,9 @@ Bytes slack_line(const MemoryPolicy& policy);
 
 /// The policy that a process is watched under; null when none is.
 const MemoryPolicy* policy_of(const World& world, const Process& process);
+
+/// What the live processes of a service hold together, each by its last reading.
+Bytes tree_rss(const World& world, const std::string& service);
 
 void take_samples(Turn& turn, const MemorySampled& sampled);
 

@@ -19,6 +19,7 @@ void apply(Turn& turn, const std::string& name, ServiceLife& life, std::shared_p
     life.cause = StopCause::none;
     if (life.afterwards == Afterwards::forget) life.afterwards = Afterwards::start;
   }
+  if (!life.plan->container) life.container = {};
   if (*before == *life.plan) return;
   if (before->cycles != life.plan->cycles) change_cycle_clocks(turn, name, before->cycles);
   if (needs_restart(*before, *life.plan)) replace_run(turn, name);

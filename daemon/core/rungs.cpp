@@ -190,6 +190,7 @@ bool worker_replaced(Turn& turn, const Place& place, const Ladder& ladder) {
 }
 
 bool below_again(Turn& turn, const Place& place, const Ladder& ladder) {
+  if (ladder.of_container) return !turn.world.services.at(place.service).container.over_hard;
   if (!ladder.expect.below) return true;
   const Process* subject = find_process(turn.world, ladder.subject);
   const ServiceLife& life = turn.world.services.at(place.service);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "daemon/core/commands.hpp"
+#include "daemon/core/container.hpp"
 #include "daemon/core/cycles.hpp"
 #include "daemon/core/engines.hpp"
 #include "daemon/core/forwarding.hpp"
@@ -80,6 +81,10 @@ void take(Turn& turn, const ExitRead& read) {
 
 void take(Turn& turn, const MemorySampled& sampled) {
   take_samples(turn, sampled);
+}
+
+void take(Turn& turn, const ContainerRead& read) {
+  take_container(turn, read);
 }
 
 void take(Turn& turn, const HookAnswered& answered) {
@@ -161,6 +166,7 @@ void settle(Turn& turn) {
     if (!turn.changed) break;
   }
   settle_memory(turn);
+  settle_container(turn);
   settle_commands(turn);
 }
 
@@ -233,7 +239,7 @@ Effects settle_everything(World& world, Now now) {
 Steady next_deadline(const World& world) {
   const Steady hold = world.holding ? world.holding->until : never;
   const Steady service = world.agenda.empty() ? never : world.agenda.begin()->first;
-  return std::min({service, readings_deadline(world), commands_deadline(world), hold});
+  return std::min({service, readings_deadline(world), commands_deadline(world), world.container.next, hold});
 }
 
 }  // namespace plimsoll::core

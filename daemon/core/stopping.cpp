@@ -137,6 +137,7 @@ void finish_stop(Turn& turn, const std::string& service, ServiceLife& life) {
   life.killing = false;
   life.tree = {};
   life.notices = {};
+  life.container = {};
   turn.emit(FlushOutput{service});
   after_the_end(turn, service, afterwards);
 }

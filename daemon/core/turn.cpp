@@ -63,7 +63,9 @@ std::vector<ProcessId> live_members(const World& world, const std::string& servi
 
 void index_dependents(World& world) {
   world.dependents.clear();
+  world.container.watchers.clear();
   for (const auto& [name, life] : world.services) {
+    if (life.plan->container) world.container.watchers.push_back(name);
     std::set<std::string> named(life.plan->required.begin(), life.plan->required.end());
     named.insert(life.plan->after.begin(), life.plan->after.end());
     if (!life.plan->engine_of.empty()) named.insert(life.plan->engine_of);

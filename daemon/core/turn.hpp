@@ -76,7 +76,7 @@ void read_at(World& world, Process& process, Steady at);
 /// Live processes recorded for the service.
 std::vector<ProcessId> live_members(const World& world, const std::string& service);
 
-/// After a plan was taken: who depends on whom.
+/// After a plan was taken: who depends on whom, and who has lines for the container.
 void index_dependents(World& world);
 
 /// Who names the service in `requires`, `after` or `engine_of`.

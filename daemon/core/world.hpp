@@ -53,6 +53,24 @@ struct Refusal {
   bool quiet = false;  ///< it was said: the states that come and go with the tries are not
 };
 
+/// Where a service stands against the lines of the container that we are in; by the last reading.
+struct ContainerStay {
+  Bytes tree;                        ///< what its processes hold
+  std::optional<Steady> soft_since;  ///< every reading since then was at or above the soft line, most of it its own
+  bool over_hard = false;
+  bool soft_said = false;
+  bool hard_said = false;
+  bool asked = false;  ///< a reading of its tree is under way
+};
+
+/// The container that we are in: what limits all of us together.
+struct Container {
+  Bytes limit;  ///< 0: none
+  Bytes used;
+  Steady next = never;                ///< when it is read next; never: nobody has lines for it
+  std::vector<std::string> watchers;  ///< services that have
+};
+
 /// A question that is asked again and again; at most one is under way.
 struct Asking {
   ProbeId id = 0;            ///< under way; 0: none
@@ -149,10 +167,11 @@ struct Ladder {
   Expect expect;
   ProcessId owner;  ///< of the subject when the ladder began
   ProcessId owner_parent;
-  RunNumber run = 0;         ///< of the service when the rung began
-  bool ended_owner = false;  ///< a rung of its own ended the owner: the ladder outlives its slot until judged
-  bool of_run = false;       ///< of the service's own line: its `end` and `kill` end the run
-  bool acted = false;        ///< a rung of it has acted: what ended since may be our doing
+  RunNumber run = 0;          ///< of the service when the rung began
+  bool ended_owner = false;   ///< a rung of its own ended the owner: the ladder outlives its slot until judged
+  bool of_container = false;  ///< its cause is the container's hard line
+  bool of_run = false;        ///< of the service's own line: its `end` and `kill` end the run
+  bool acted = false;         ///< a rung of it has acted: what ended since may be our doing
 };
 
 struct Slot {
@@ -255,7 +274,8 @@ struct ServiceLife {
   bool budget_said = false;
   Steady cool_until = Steady::min();
   MemoryWatch tree;  ///< memory of = "tree"
-  Slot own;          ///< the ladder of the service's own line, and its cool-down
+  ContainerStay container;
+  Slot own;  ///< the ladder of the service's own line, and its cool-down
   std::optional<Round> round;
   std::vector<CycleClock> cycles;
 };
@@ -295,6 +315,7 @@ struct World {
   std::set<std::pair<Steady, std::string>> agenda;
   std::map<Steady, std::vector<ProcessId>> readings;
   std::map<std::string, std::vector<std::string>> dependents;  ///< who names it, by the plans they live by
+  Container container;
   std::set<std::string> looked_for;  ///< services of which the next census is to say whether they are empty
   std::optional<Holding> holding;
   bool stopping = false;  ///< the daemon ends when everything is stopped

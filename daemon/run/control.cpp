@@ -191,6 +191,7 @@ wire::Daemon Daemon::about(const View& view) const {
   daemon.pid = ::getpid();
   daemon.config = options_.config;
   daemon.sources = sources();
+  if (const auto found = container_.read()) daemon.container = wire::Container{found->limit, found->used};
   view.fill(daemon);
   return daemon;
 }

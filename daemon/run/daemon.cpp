@@ -18,8 +18,16 @@ constexpr int another_daemon = 75;  // EX_TEMPFAIL
 // night.
 constexpr const char* entrypoint_terms =
     "; on: engines of preset prisma shown, orphaned ones ended, a lost one healed by one graceful restart per 30 min "
-    "when the app has not in 90 s; "
-    "off: memory lines, cycles";
+    "when the app has not in 90 s";
+
+/// The rest of that line: the container's lines are on where there is a limit.
+std::string container_terms(const Service& service, const std::optional<sys::ContainerMemory>& container) {
+  if (!container || !service.container) return "; off: memory lines (this container has no limit), cycles";
+  const ContainerLines& lines = *service.container;
+  return ", an event at " + plimsoll::to_text(lines.soft) + " of the container's " + to_human(Bytes{container->limit}) +
+         " for " + plimsoll::to_text(lines.for_) + ", that restart at " + plimsoll::to_text(lines.hard) +
+         " while most of it is the command's; off: all other memory lines, cycles";
+}
 
 std::string boot_of(const Life& life) {
   return life.boot_id.substr(0, 8) + "-" + std::to_string(life.process.pid) + "-" +
@@ -111,7 +119,8 @@ int Daemon::run() {
            (plan_->daemon.mode == Mode::observe ? "observe" : "act") + ", " + std::to_string(plan_->services.size()) +
            (plan_->services.size() == 1 ? " service" : " services") +
            (socket_ ? ", control at " + socket_->path() : ", without control") +
-           (plan_->entrypoint ? entrypoint_terms : ""));
+           (plan_->entrypoint ? entrypoint_terms + container_terms(plan_->services.front(), container_.read())
+                              : std::string{}));
   if (options_.sources.connector) start_feed();
   // What reading the file took, too.
   forgotten_ = worth_trimming;

@@ -85,6 +85,7 @@ class Daemon {
   void perform(const core::Look& effect);
   void perform(const core::ReadMemory& effect);
   void perform(const core::CallHook& effect);
+  void perform(const core::ReadContainer& effect);
   void perform(const core::CancelHook& effect);
   void perform(const core::AskProbe& effect);
   void perform(const core::CancelProbe& effect);
@@ -139,6 +140,7 @@ class Daemon {
   Options options_;
   sys::ProcFs proc_;
   sys::Cgroups cgroups_;
+  sys::ContainerReader container_ = cgroups_.open_container();
   Loop loop_;
   LineSink out_;
   LineSink err_;

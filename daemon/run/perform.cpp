@@ -58,6 +58,11 @@ void Daemon::perform(const core::ReadMemory& effect) {
   dispatch(std::move(sampled));
 }
 
+void Daemon::perform(const core::ReadContainer&) {
+  const auto found = container_.read();
+  dispatch(found ? core::ContainerRead{Bytes{found->limit}, Bytes{found->used}} : core::ContainerRead{});
+}
+
 void Daemon::perform(const core::CallHook& effect) {
   hooks_->call(effect);
 }

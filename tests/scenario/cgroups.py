@@ -74,13 +74,56 @@ def first_version(nest, controller):
     return Group(nest, point / f"plimsoll-{os.getpid()}-{nest.marker[:6]}")
 
 
-def second_version(nest):
+def second_version(nest, needs="cgroup.procs"):
+    """A new group in which there is that file: below our own group, or below the first above it that hands the
+    controller down."""
     for point, root, _ in mounts("cgroup2"):
-        if (point / "cgroup.procs").exists():
-            path = own_path("")
-            inside = os.path.relpath(path, root) if path.startswith(root) else "."
-            return Group(nest, point / inside / f"plimsoll-{os.getpid()}-{nest.marker[:6]}")
-    raise AssertionError("the second version of control groups is not mounted here")
+        if not (point / "cgroup.procs").exists():
+            continue
+        path = own_path("")
+        folder = point / os.path.relpath(path, root) if path.startswith(root) else point
+        while True:
+            group = Group(nest, folder / f"plimsoll-{os.getpid()}-{nest.marker[:6]}")
+            if (group.folder / needs).exists():
+                return group
+            if folder == point:
+                break
+            folder = folder.parent
+    raise AssertionError(f"there is no control group of the second version with {needs} to be had here")
+
+
+class LimitedGroup(Group):
+    """With a memory limit, in the hierarchy that has the controller here."""
+
+    def __init__(self, nest, limit):
+        self.unified = own_path("memory") is None
+        made = second_version(nest, "memory.max") if self.unified else first_version(nest, "memory")
+        self.folder = made.folder
+        if limit is not None:
+            self.write("memory.max" if self.unified else "memory.limit_in_bytes", limit)
+
+    def limit_above(self):
+        """The smallest that the groups above it have; None where nobody has one."""
+        name = "memory.max" if self.unified else "memory.limit_in_bytes"
+        found = []
+        for folder in self.folder.parents:
+            if not (folder / name).exists():
+                break
+            text = (folder / name).read_text().strip()
+            if text != "max" and int(text) < 1 << 62:
+                found.append(int(text))
+        return min(found, default=None)
+
+    def used(self):
+        """As docs/configuration.md says it: without the cache of files."""
+        stat = dict(line.split() for line in self.read("memory.stat").splitlines())
+        total = "" if self.unified else "total_"
+        usage = int(self.read("memory.current" if self.unified else "memory.usage_in_bytes"))
+        return usage - int(stat[f"{total}inactive_file"]) - int(stat[f"{total}active_file"])
+
+    def prefix(self):
+        """Words that put what follows them into it."""
+        return ["sh", "-c", f'echo $$ > {self.folder}/cgroup.procs && exec "$@"', "sh"]
 
 
 PTRACE_SEIZE = 0x4206

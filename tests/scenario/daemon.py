@@ -181,9 +181,9 @@ class Daemon:
         pid = self.process.pid
         below = [pid] if self.popen_arguments.get("prefix") else []
         while below:
-            for child in below:
-                if os.path.basename((arguments(child) or [""])[0]) == "plimsolld":
-                    return child
+            for one in below:
+                if os.path.basename((arguments(one) or [""])[0]) == "plimsolld":
+                    return one
             below = [child for parent in below for child in children_of(parent)]
         return pid
 

@@ -70,6 +70,17 @@ void Life::perform(const ReadMemory& read) {
   queue_.emplace_back(std::move(sampled));
 }
 
+/// All that lives is in it, and somebody else at times. Who reads it is told the truth, or that there is no limit.
+void Life::perform(const ReadContainer&) {
+  const std::uint64_t quarter_of_an_hour = static_cast<std::uint64_t>(steady_.time_since_epoch() / 15min);
+  const std::uint64_t bits = mix(seed_, quarter_of_an_hour, 97);
+  ContainerRead read;
+  if (bits % 4 != 0) read.limit = Bytes{(600 + bits / 4 % 3 * 900) << 20};
+  if (bits / 16 % 3 == 0) read.used = Bytes{600u << 20};
+  for (const SimProcess* process : kernel_.living()) read.used = read.used + process->rss;
+  queue_.emplace_back(read);
+}
+
 void Life::perform(const CallHook& call) {
   hooks_known_.push_back(call.id);
   hooks_open_.push_back(call.id);

@@ -223,6 +223,7 @@ void Laws::told_otherwise(const std::string& name, Run& run, bool anew) {
 void Laws::take_event(const World& world, const Event& event) {
   if (const auto* looked = std::get_if<Looked>(&event)) take_looked(*looked);
   if (const auto* sampled = std::get_if<MemorySampled>(&event)) take_samples(world, *sampled);
+  if (const auto* read = std::get_if<ContainerRead>(&event)) container_told_ = *read;
   if (const auto* ended = std::get_if<ProcessEnded>(&event)) take_end(world, *ended);
   if (const auto* command = std::get_if<CommandGiven>(&event)) take_command(world, *command);
   if (const auto* reaped = std::get_if<ProcessReaped>(&event); reaped != nullptr && seen_.contains(reaped->id)) {

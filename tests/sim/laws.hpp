@@ -208,6 +208,8 @@ class Laws {
   // laws_ladders.cpp
   void check_ledger(const core::World& world);
   void check_opened(const core::World& world, const core::Intervention& one);
+  void check_container(const core::World& world, const core::Intervention& one);
+  [[nodiscard]] bool container_is_full(const Service& service) const;
   void give_back(const core::World& world);
   void check_rung(const core::World& world, const core::Intervention& one);
   void check_lost(const core::World& world, const core::Intervention& one);
@@ -239,6 +241,7 @@ class Laws {
   std::map<core::InterventionId, Open> open_;
   core::InterventionId last_opened_ = 0;
   std::map<std::string, std::deque<Steady>> acts_;
+  core::ContainerRead container_told_;
   std::map<std::string, Steady> cool_;  ///< slot or service → when it has cooled down
   std::vector<core::Entry> said_;       ///< in this step
   Steady reloaded_ = long_ago;

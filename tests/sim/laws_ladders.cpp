@@ -112,6 +112,33 @@ void Laws::check_opened(const World& world, const Intervention& one) {
   }
   if (one.cause == Cause::lost) check_lost(world, one);
   if (one.cause == Cause::soft) check_soft(world, one);
+  if (one.cause == Cause::hard && one.rule.empty()) check_container(world, one);
+}
+
+/// Over a hard line of the service, or with less free than that leaves, as it was told last.
+bool Laws::container_is_full(const Service& service) const {
+  const std::uint64_t limit = container_told_.limit.count;
+  const std::uint64_t used = container_told_.used.count;
+  if (!service.container || limit == 0) return false;
+  return static_cast<double>(used) >= static_cast<double>(limit) * service.container->hard.of_one ||
+         used + service.container->free.count >= limit;
+}
+
+/// A container that is nearly full is acted on by a service that asked for it, and only while that holds most of what
+/// is used: by the last readings that were told, which may be older than the truth.
+void Laws::check_container(const World& world, const Intervention& one) {
+  if (!one.why.starts_with("the container of ")) return;
+  const Service& service = *plan_of(world, one.service);
+  if (!service.container || container_told_.limit.count == 0)
+    return breaks("the container", one.service + " acts for a container that it has no lines for");
+  if (!container_is_full(service))
+    breaks("the container", one.service + " acts though the container is not nearly full");
+  std::uint64_t own = 0;
+  for (const auto& [id, process] : kernel_.all()) {
+    if (process.service == one.service && process.run == runs_[one.service].number) own += seen_[id].rss.count;
+  }
+  if (own * 2 <= container_told_.used.count)
+    breaks("the container", one.service + " acts for memory that is mostly not its own");
 }
 
 /// Law 5: the app has `heal` before we act, and what it healed is healed.

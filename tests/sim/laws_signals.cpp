@@ -201,6 +201,7 @@ bool Laws::hard_reached(const World& world, const SimProcess& process) const {
   const auto seen = seen_.find(process.id);
   const Bytes rss = seen == seen_.end() ? Bytes{} : seen->second.rss;
   if (rule != nullptr && rule->memory.hard && rss >= *rule->memory.hard) return true;
+  if (container_is_full(*service)) return true;
   if (!service->memory.hard) return false;
   if (service->memory.of == MemoryScope::process) return rss >= *service->memory.hard;
   Bytes sum;

@@ -68,6 +68,7 @@ class Life {
   void perform(const core::Look& look) { (look.everybody ? look_wanted_ : own_look_wanted_) = true; }
   void perform(const core::ReadMemory& read);
   void perform(const core::CallHook& call);
+  void perform(const core::ReadContainer&);
   void perform(const core::CancelHook& cancel);
   void perform(const core::AskProbe& ask);
   void perform(const core::CancelProbe&) {}

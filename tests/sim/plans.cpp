@@ -211,13 +211,15 @@ Plan random_plan(Random& random) {
   if (random.one_in(10)) plan.daemon.mode = Mode::observe;
   plan.daemon.stop_within = random.one_in(2) ? 6s : 20s;
   plan.entrypoint = count == 1 && random.one_in(4);
+  if (random.one_in(4) && plan.services.back().kind == ServiceKind::service)
+    plan.services.back().container.emplace().for_ = 4s;
   return plan;
 }
 
 Plan changed_plan(const Plan& plan, Random& random) {
   Plan changed = plan;
   Service& one = changed.services[random.below(changed.services.size())];
-  switch (random.below(12)) {
+  switch (random.below(13)) {
     case 0: one.command.push_back("--new"); break;
     case 1: one.cycles.clear(); break;
     case 2: one.engines.clear(); break;
@@ -236,6 +238,13 @@ Plan changed_plan(const Plan& plan, Random& random) {
     case 9: one.stop.drain = one.stop.drain.empty() ? "drain" : ""; break;
     case 10: one.restarts_with_app = !one.engine_of.empty() && !one.restarts_with_app; break;
     case 11: change_order(changed.services, random); break;
+    case 12:
+      if (one.container) {
+        one.container.reset();
+      } else if (one.kind == ServiceKind::service) {
+        one.container.emplace();
+      }
+      break;
     default: break;
   }
   return changed;

@@ -32,6 +32,9 @@ struct Incoming {
     for (const auto& sample : one.samples) text += of(sample.id) + "=" + to_human(sample.rss);
     return text;
   }
+  std::string operator()(const ContainerRead& one) const {
+    return " " + to_human(one.used) + " of " + to_human(one.limit);
+  }
   std::string operator()(const HookAnswered& one) const {
     return " " + std::to_string(one.hook) + " result " + std::to_string(static_cast<int>(one.result));
   }

@@ -26,6 +26,12 @@ void fields(A& a, D& hold) {
   a.also("except_hard", hold.except_hard);
 }
 
+template <class A, Either<Container> D>
+void fields(A& a, D& container) {
+  a.need("limit_bytes", container.limit_bytes);
+  a.need("used_bytes", container.used_bytes);
+}
+
 template <class A, Either<Daemon> D>
 void fields(A& a, D& daemon) {
   a.need("name", daemon.name);
@@ -35,6 +41,7 @@ void fields(A& a, D& daemon) {
   a.need("config", daemon.config);
   a.need("mode", daemon.mode);
   a.need("sources", daemon.sources);
+  a.also("container", daemon.container);
   a.also("hold", daemon.hold);
   a.need("well", daemon.well);
   a.also("not_well", daemon.not_well);

@@ -19,6 +19,12 @@ struct Hold {
   bool except_hard = false;
 };
 
+/// The memory of the container that the daemon and its services are in.
+struct Container {
+  std::uint64_t limit_bytes = 0;
+  std::uint64_t used_bytes = 0;  ///< without what the kernel can take back by itself
+};
+
 struct Daemon {
   std::string name;
   std::string version;
@@ -29,7 +35,8 @@ struct Daemon {
   std::map<std::string, std::string> sources;  ///< each source of evidence: "yes", "no", "off", or a bound in words
   std::optional<Hold> hold;
   bool well = false;
-  std::vector<std::string> not_well;  ///< one sentence for each thing that is not well
+  std::vector<std::string> not_well;   ///< one sentence for each thing that is not well
+  std::optional<Container> container;  ///< nothing: no limit
 };
 
 struct Exit {

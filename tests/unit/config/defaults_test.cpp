@@ -33,12 +33,19 @@ TEST(Defaults, OfAServiceAreThoseOfThePage) {
   EXPECT_EQ(web.stop, (StopPolicy{15, 30s}));
   EXPECT_EQ(web.memory,
             (MemoryPolicy{MemoryMetric::rss, MemoryScope::process, {}, 30s, {}, Share{0.1}, 1s, Bytes{1'000'000'000}}));
+  EXPECT_EQ(web.container, std::nullopt);
   EXPECT_EQ(web.on_soft, Ladder{rung(RungKind::log)});
   EXPECT_EQ(web.on_hard, Ladder{rung(RungKind::restart)});
   EXPECT_EQ(web.budget, (Budget{6, 1h}));
   EXPECT_EQ(web.cool_down, 5min);
   EXPECT_EQ(web.heal, 90s);
   EXPECT_EQ(web.leftovers, LeftoverPolicy::hold);
+}
+
+TEST(Defaults, OfTheContainersLinesAreThoseOfAnEntrypoint) {
+  const ContainerLines lines{Share{0.8}, 2min, Share{0.92}, Bytes{64U << 20U}};
+  EXPECT_EQ(service_of("container = {}\n").container, lines);
+  EXPECT_EQ(entrypoint_plan({"x"}, false).services.at(0).container, lines);
 }
 
 TEST(Defaults, OfAnEngineAreThoseOfThePage) {

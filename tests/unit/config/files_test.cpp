@@ -127,6 +127,7 @@ stop = { drain = "s", steps = [{ signal = "SIGINT", grace = "1s" }, { signal = "
 backoff = { first = "0s", factor = 1.1, max = "0s", forgive = "0s", jitter = "20%" }
 give_up = { after = 1, within = "1ms" }
 memory = { of = "tree", soft = "1000001B", hard = "1.5GiB", slack = "3MiB" }
+container = { soft = "33.3%", for = "0s", hard = "99%", free = "0B" }
 on_soft = [{ do = "end", expect = { within = "1s" } }, "wait:5m", "hook:s"]
 on_hard = ["kill"]
 [services."a.b".hooks.h]

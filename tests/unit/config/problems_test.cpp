@@ -199,6 +199,25 @@ TEST(Problem, OfABound) {
   EXPECT_EQ(problem("leftovers = \"kill\""), "3:13: services.web.leftovers: must be \"hold\" or \"end\", not 'kill'");
 }
 
+TEST(Problem, OfTheContainersLines) {
+  EXPECT_EQ(problem("container = \"80%\""), "3:13: services.web.container: must be a table, not '80%'");
+  EXPECT_EQ(problem("container = { soft = \"1GiB\" }"),
+            "3:22: services.web.container.soft: must be a percentage of 0% to 100%, such as 10%, not '1GiB'");
+  EXPECT_EQ(problem("container = { soft = \"0%\" }"), "3:22: services.web.container.soft: must be above 0%, not '0%'");
+  EXPECT_EQ(problem("container = { hard = \"101%\" }"),
+            "3:22: services.web.container.hard: must be a percentage of 0% to 100%, such as 10%, not '101%'");
+  EXPECT_EQ(problem("container = { hard = \"80%\" }"),
+            "3:22: services.web.container.hard: must be above soft (80%), not '80%'");
+  EXPECT_EQ(problem("container = { soft = \"95%\" }"),
+            "3:22: services.web.container.soft: must be below hard (92%), not '95%'");
+  EXPECT_EQ(problem("container = { free = \"10%\" }"),
+            "3:22: services.web.container.free: must be a size such as 400MiB, not '10%'");
+  EXPECT_EQ(problem("container = { frees = \"1MiB\" }"),
+            "3:15: services.web.container.frees: unknown key, did you mean 'free'?");
+  EXPECT_EQ(problem("kind = \"task\"\ncontainer = {}"),
+            "4:13: services.web.container: must not be a task's (it runs once and is done), not 'a table'");
+}
+
 TEST(Problem, OfTheMemoryLines) {
   EXPECT_EQ(problem("memory = { soft = \"2GiB\", hard = \"1GiB\" }"),
             "3:34: services.web.memory.hard: must be above soft (2GiB), not '1GiB'");

@@ -32,6 +32,7 @@ give_up = { after = 5, within = "10m" }
 essential = true
 stop = { signal = "SIGINT", grace = "0" }
 memory = { metric = "rss", of = "tree", soft = "1GiB", for = "5s", hard = 2147483648, slack = "50MiB", interval = "10ms", growth = "2GB" }
+container = { soft = "70%", for = "1m", hard = "85.5%", free = "1GiB" }
 on_soft = ["log", "wait:30s", "end", "restart"]
 on_hard = ["kill"]
 budget = { acts = 1000, per = "1d" }
@@ -51,6 +52,7 @@ leftovers = "end"
   EXPECT_EQ(web.stop, (StopPolicy{SIGINT, 0s}));
   EXPECT_EQ(web.memory, (MemoryPolicy{MemoryMetric::rss, MemoryScope::tree, Bytes{1U << 30U}, 5s, Bytes{2147483648},
                                       Bytes{50U << 20U}, 10ms, Bytes{2'000'000'000}}));
+  EXPECT_EQ(web.container, (ContainerLines{Share{0.7}, 1min, Share{0.855}, Bytes{1U << 30U}}));
   ASSERT_EQ(web.on_soft.size(), 4U);
   EXPECT_EQ(web.on_soft[1].kind, RungKind::wait);
   EXPECT_EQ(web.on_soft[1].duration, 30s);

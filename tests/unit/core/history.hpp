@@ -123,6 +123,9 @@ class History {
   void killed(ProcessId id) { dies(id, by_signal(SIGKILL)); }
   void looks() { happens(kernel.look(steady_)); }
   void has(ProcessId id, std::uint64_t mib) { kernel.find(id)->rss = Bytes{mib << 20}; }
+  void container_has(std::uint64_t used, std::uint64_t limit = 1024) {
+    container = {Bytes{limit << 20}, Bytes{used << 20}};
+  }
   void ignores_signals(ProcessId id) {
     kernel.find(id)->on_signal = [](int) {};
   }
@@ -263,6 +266,8 @@ class History {
   Bytes statm_margin{};  ///< by which the stated bound is more than that
   bool exact_readable = true;
   std::size_t exact_readings = 0;
+  ContainerRead container;  ///< what is read of it; no limit
+  std::size_t container_readings = 0;
   std::size_t keep = static_cast<std::size_t>(-1);  ///< of `said`, `signals` and `effects`
   std::function<void(const Event&, const Effects&)> after_step;
 
@@ -363,6 +368,10 @@ class History {
       sampled.samples.push_back(sample);
     }
     queue_.push_back(std::move(sampled));
+  }
+  void perform(const ReadContainer&) {
+    ++container_readings;
+    queue_.push_back(container);
   }
   void perform(const CallHook& call) {
     add(effects, Effect{call});

@@ -64,6 +64,7 @@ TEST_F(Rendering, ABadNightSaysWhyFirst) {
   status.daemon.mode = "observe";
   status.daemon.hold = wire::Hold{"2026-11-21T06:48:00.000Z", true};
   status.daemon.sources = {{"environ", "no"}, {"exe", "yes"}, {"exit_info", "off"}};
+  status.daemon.container = wire::Container{2048 * mib, 1843 * mib};
   wire::Service& web = status.services[0];
   web.restarts = 2;
   web.soft_bytes = 40 * mib;
@@ -89,6 +90,7 @@ TEST_F(Rendering, ABadNightSaysWhyFirst) {
       "HELD until 2026-11-21 06:48:00 UTC (in 48m): no interventions but at hard lines\n"
       "OBSERVING: interventions are recorded and withheld (mode = \"observe\")\n"
       "main 0.1.0, pid 4242, up 2d 4h, /etc/plimsoll/plimsoll.toml; evidence: environ no, exit_info off\n"
+      "container: 1.8 GiB of 2 GiB used, 89%\n"
       "\n"
       "SERVICE  STATE  PID   UP     RESTARTS  RSS     TREE     SOFT LINE           HARD LINE\n"
       "web      ready  4700  2h 3m  2         50 MiB  600 MiB  10 MiB over 40 MiB  50 MiB below 100 MiB\n"

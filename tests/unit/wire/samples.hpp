@@ -46,6 +46,7 @@ inline Daemon sample_daemon() {
   daemon.config = "/etc/plimsoll/plimsoll.toml";
   daemon.mode = "act";
   daemon.sources = {{"environ", "yes"}, {"exit_info", "no"}, {"statm", "off by at most 1.2 MB"}};
+  daemon.container = Container{2'147'483'648, 1'000'000'000};
   daemon.hold = Hold{"2026-11-21T06:57:46.000Z", true};
   daemon.well = false;
   daemon.not_well = {"web: engine 4711 is lost", "api is in backoff"};
