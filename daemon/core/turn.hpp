@@ -8,7 +8,6 @@
 // after each step of each history, and nothing may come of it (settle_everything in step.hpp).
 #pragma once
 
-#include <ranges>
 #include <set>
 #include <string>
 #include <utility>
@@ -63,11 +62,20 @@ auto first_alive(WorldLike& world, const std::string& service, Fits fits)
   return nullptr;
 }
 
+/// For a range loop over a part of a map. (std::ranges::subrange of GCC 12 cannot be read by clang-tidy 14.)
+template <class Iterator>
+struct Part {
+  Iterator first;
+  Iterator last;
+  [[nodiscard]] Iterator begin() const { return first; }
+  [[nodiscard]] Iterator end() const { return last; }
+};
+
 /// The slots of the service, for a range loop that erases none.
 template <class WorldLike>
 auto slots_of(WorldLike& world, const std::string& service) {
-  const auto first = world.slots.lower_bound(SlotKey{service, {}, nobody});
-  return std::ranges::subrange(first, world.slots.lower_bound(SlotKey{service + '\0', {}, nobody}));
+  auto first = world.slots.lower_bound(SlotKey{service, {}, nobody});
+  return Part<decltype(first)>{first, world.slots.lower_bound(SlotKey{service + '\0', {}, nobody})};
 }
 
 /// Reads its memory then, and not at what was planned before.

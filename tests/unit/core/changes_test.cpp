@@ -113,7 +113,7 @@ TEST(Change, OfEveryKeyOfAServiceIsSeen) {
       [](Service& s) { s.essential = true; },
       [](Service& s) { s.stop.signal = 2; },
       [](Service& s) { s.memory.slack = Bytes{1}; },
-      [](Service& s) { s.container = ContainerPolicy{}; },
+      [](Service& s) { s.container = ContainerLines{}; },
       [](Service& s) { s.on_soft = {rung(RungKind::kill)}; },
       [](Service& s) { s.on_hard = {rung(RungKind::end)}; },
       [](Service& s) { s.on_hung = {rung(RungKind::end)}; },
