@@ -80,7 +80,7 @@ class Bench:
         lines = commands.splitlines()
         self.compile = {found[1]: line for line in lines if (found := re.search(r"(daemon/core/\w+\.cpp)$", line))}
         self.link = {name: next(line for line in lines if f" -o bin/{name}" in line) for name in ("plimsoll_sim", "unit_core")}
-        self.library = next(build.glob("**/libplimsoll_core.a"))
+        self.archive = next(build.glob("**/libplimsoll_core.a"))
 
     def compile_as(self, file: str, source: Path, obj: Path) -> None:
         words = shlex.split(self.compile[file])
@@ -144,7 +144,7 @@ class Fault:
         if done.returncode != 0:
             raise Failed(f"{self.name} does not apply:\n{done.stdout}{done.stderr}")
         library = folder / "libplimsoll_core.a"
-        shutil.copyfile(bench.library, library)
+        shutil.copyfile(bench.archive, library)
         for file in self.files:
             obj = folder / f"{Path(file).name}.o"
             bench.compile_as(file, folder / file, obj)
