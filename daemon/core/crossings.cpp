@@ -124,9 +124,10 @@ void hard_crossed_beside(Turn& turn, const Crossing& crossing, const SlotKey& ke
       subject_gone && ladder.phase == Ladder::Phase::verifying && engine->first_seen >= ladder.rung_began;
   if (!successor) {
     // Where its own first rung asks somebody, a gentler ladder makes room: else one engine over its soft line could
-    // keep another over its hard one waiting for ever.
-    const bool makes_room = ladder.cause != Cause::hard && !withheld(turn.world, true) &&
-                            !ends_at_once(*rule_of(turn.world, crossing.service, crossing.rule));
+    // keep another over its hard one waiting for ever. It does so, too, where the budget leaves nothing but a restart.
+    const bool ends = ends_at_once(*rule_of(turn.world, crossing.service, crossing.rule)).has_value() &&
+                      budget_left(turn, crossing.service);
+    const bool makes_room = ladder.cause != Cause::hard && !withheld(turn.world, true) && !ends;
     if (!makes_room) return end_beside(turn, crossing, key);
     preempt(turn, place, "another engine of its slot crossed the hard limit");
     return begin_memory_ladder(turn, crossing, key, Cause::hard);

@@ -35,7 +35,7 @@ suite_faults() {
   local part=(--part day)
   if [[ ${PLIMSOLL_ALL_FAULTS:-} == 1 ]]; then part=(); fi
   build release plimsoll_sim unit_core && /usr/bin/python3 tests/sim/faults.py --build build "${part[@]}" \
-    --jobs "$jobs" --junit "$PWD/$results/faults/faults.xml"
+    --jobs "${PLIMSOLL_JOBS:-$(nproc)}" --junit "$PWD/$results/faults/faults.xml"
 }
 
 run_sim() { # SUITE COMMAND...

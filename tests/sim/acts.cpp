@@ -262,10 +262,14 @@ void Life::tell_stale(const Decision& d) {
     const auto& all = kernel_.all();
     auto it = all.begin();
     std::advance(it, static_cast<std::ptrdiff_t>(d.b % all.size()));
-    const SimProcess& process = it->second;
-    if (process.alive() || !process.reaped || std::find(ends_.begin(), ends_.end(), process.id) != ends_.end()) return;
-    // Of the same pid, and another process.
-    const ProcessId other{process.id.pid, process.id.start_time + 1'000'000};
+    const SimProcess* living = some(Sort::any, d.b);
+    const SimProcess& process = d.a % 2 == 0 && living != nullptr ? *living : it->second;
+    const bool told = process.reaped && std::find(ends_.begin(), ends_.end(), process.id) == ends_.end();
+    if (!process.alive() && !told) return;
+    // Of the same pid, and another process: one that bore the number before, or will.
+    const std::uint64_t start = process.alive() ? process.id.start_time - 1 : process.id.start_time + 1'000'000;
+    const ProcessId other{process.id.pid, start};
+    if (kernel_.find(other) != nullptr) return;
     const std::array<Event, 4> events{ProcessEnded{other, exited(0), true}, ProcessReaped{other, exited(0)},
                                       ExitRead{other, exited(0)},
                                       MemorySampled{{Sample{other, Bytes{4'000u << 20}, std::nullopt, true, Bytes{}}}}};
@@ -273,6 +277,8 @@ void Life::tell_stale(const Decision& d) {
   }
   if (d.c % 5 == 0) event = ProbeAnswered{1'000'000 + d.b, d.c % 2 == 0, "late"};
   if (d.c % 5 == 1) event = ReadySaid{some_service(d.b), 1'000'000, "of a run that never was"};
+  if (d.c % 5 == 2)
+    event = HookAnswered{1'000'000 + d.b, d.c % 2 == 0 ? HookResult::done : HookResult::failed, 0, "late"};
   laws_.expect_nothing("an event that nobody waits for");
   happens(std::move(event));
 }
@@ -329,7 +335,7 @@ void Life::forward(const Decision& d) {
 void Life::ask_to_stop_again() {
   if (seed_ % 3 == 0) return;
   const auto wait = [this](std::uint64_t number, std::uint64_t most) { pass(millis(mix(seed_, number) % most)); };
-  wait(71, seed_ % 4 == 0 ? 90 : 4'000);
+  wait(71, seed_ % 4 == 0 ? 90 : 9'000);
   if (quit_ || !broken().empty()) return;
   happens(StopRequested{"SIGINT", SIGINT});
   if (seed_ % 5 < 2) return;

@@ -141,7 +141,9 @@ void Laws::check_stops(const World& world) {
   if (world.stopping && stop_deadline_ == never) stop_deadline_ = now_.steady + world.plan->daemon.stop_within;
   for (const auto& [name, run] : runs_) {
     if (!stopping(name)) continue;
-    const bool steps = !plan_of(world, name)->stop.further.empty();
+    const StopPolicy& stop = plan_of(world, name)->stop;
+    // What is stretched goes on when there is somebody to ask.
+    const bool steps = !stop.further.empty() || !stop.drain.empty();
     const Steady last_moment = world.stopping ? stop_deadline_ : never;
     const Steady asked_from = run.drain ? run.drain_until : run.ask_from;
     const Steady over = std::min(asked_from + run.grace, last_moment);

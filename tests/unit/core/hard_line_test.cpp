@@ -295,5 +295,22 @@ HISTORY(HardLine, OfOneEngineIsNotKeptWaitingByASoftLadderOfAnotherInItsSlot) {
   EXPECT_EQ(h.ledger(), (std::vector<std::string>{"soft preempted", "hard open"}));
 }
 
+HISTORY(HardLine, BesideAGentlerLadderWithTheBudgetSpentIsARestartWithBackoff) {
+  Service service = app();
+  service.budget = {1, 1h};
+  service.hooks["reconnect"].timeout = 60s;
+  h.begin(service);
+  const ProcessId worker = h.starts_worker(h.main());
+  const ProcessId soft = h.starts_engine(worker);
+  const ProcessId hard = h.starts_engine(worker);
+  h.at(10s);
+  h.has(soft, 500);
+  h.after(35s);
+  ASSERT_TRUE(h.holds([](const Effect& effect) { return std::holds_alternative<CallHook>(effect); }));
+  h.has(hard, 810);
+  h.after(5s);
+  EXPECT_TRUE(h.says("hard limit crossed with the budget spent"));
+}
+
 }  // namespace
 }  // namespace plimsoll::core

@@ -324,6 +324,25 @@ HISTORY(History, APidReusedIsAnotherProcess) {
   EXPECT_EQ(h.signals_to(reused), std::vector<int>{});
 }
 
+HISTORY(History, SigkillGoesToTheOneThatBearsThePidNow) {
+  h.begin(app());
+  const ProcessId before = h.starts_worker(h.main());
+  h.starts(before, {"/usr/bin/convert", "photo.jpg"});  // keeps it on record
+  h.at(10s);
+  h.dies(before, exited(1));
+  h.kernel.next_pid(before.pid);
+  const ProcessId now = h.starts_worker(h.main());
+  ASSERT_EQ(now.pid, before.pid);
+  h.kernel.next_pid(900);
+  h.ignores_signals(h.main());
+  h.ignores_signals(now);
+  h.asks(CommandAct::stop);
+  h.after(2min);
+  EXPECT_EQ(h.signals_to(now), std::vector<int>{SIGKILL});
+  EXPECT_EQ(h.signals_to(before), std::vector<int>{});
+  EXPECT_FALSE(h.alive(now));
+}
+
 HISTORY(History, AMatchingNameOutsideOurTreesIsNeverTouched) {
   h.begin(app());
   const ProcessId worker = h.starts_worker(h.main());
