@@ -343,6 +343,47 @@ HISTORY(History, SigkillGoesToTheOneThatBearsThePidNow) {
   EXPECT_FALSE(h.alive(now));
 }
 
+/// One that escaped and is below us now, in a session of its own: its PLIMSOLL_RUN is all there is to go by.
+Sighting escaped(int pid, RunNumber run) {
+  Sighting stray;
+  stray.id = ProcessId{pid, 1'000'000};
+  stray.ourselves = true;
+  stray.session = pid;
+  stray.run_service = "app";
+  stray.run = run;
+  return stray;
+}
+
+HISTORY(History, ATagOfAnEarlierRunMakesNobodyAMemberOfThisOne) {
+  h.begin(bare());
+  h.at(5s);
+  h.dies(h.main(), exited(1));
+  h.after(10s);
+  ASSERT_EQ(h.run(), 2u);
+  World world = h.world;
+  Now now = h.now();
+  now.steady += 10ms;
+  Looked looked;
+  looked.fresh = {escaped(4242, 1), escaped(4243, 2)};
+  step(world, looked, now);
+  EXPECT_EQ(find_process(world, looked.fresh[0].id)->service, "");
+  EXPECT_EQ(find_process(world, looked.fresh[1].id)->service, "app");
+}
+
+HISTORY(History, ALookAtSomeIsNoneAtEverybody) {
+  h.begin(bare());
+  h.at(5s);
+  World world = h.world;
+  Now now = h.now();
+  now.steady += 10ms;
+  Looked some;
+  some.everybody = false;
+  step(world, some, now);
+  EXPECT_EQ(world.last_look, h.world.last_look) << "who died since then may have children that nobody saw";
+  step(world, Looked{}, now);
+  EXPECT_EQ(world.last_look, now.steady);
+}
+
 HISTORY(History, AMatchingNameOutsideOurTreesIsNeverTouched) {
   h.begin(app());
   const ProcessId worker = h.starts_worker(h.main());
