@@ -93,6 +93,7 @@ Loaded load_files(const std::vector<File>& files, const std::vector<std::string>
   std::variant<std::vector<Value>, std::vector<Problem>> parsed = parse_files(files);
   if (auto* problems = std::get_if<std::vector<Problem>>(&parsed)) return {{}, std::move(*problems), {}};
   std::vector<std::string> paths;
+  paths.reserve(files.size());
   for (const File& file : files) paths.push_back(file.path);
   Findings findings{paths};
   auto& values = std::get<std::vector<Value>>(parsed);

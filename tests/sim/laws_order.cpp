@@ -108,7 +108,8 @@ void Laws::check_survives(const World& world, const std::string& name, const Ser
   const SimProcess* main = kernel_.find(runs_[name].main);
   const bool by_itself = main == nullptr || seen_[main->id].end_told != never;
   const bool said = std::any_of(said_.begin(), said_.end(), [&](const Entry& entry) {
-    return entry.service == name && (entry.kind == EventKind::rung || entry.kind == EventKind::cycle);
+    const bool late = entry.kind == EventKind::service_state && entry.why.starts_with("not ready after ");
+    return entry.service == name && (late || entry.kind == EventKind::rung || entry.kind == EventKind::cycle);
   });
   const auto of_app = world.services.find(app);
   const bool starts_again =

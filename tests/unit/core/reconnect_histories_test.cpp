@@ -78,5 +78,28 @@ HISTORY(History, ALazyAppNeedsNoSuccessor) {
   EXPECT_TRUE(h.well());
 }
 
+HISTORY(Reconnect, TakesOneThatItsAppHasReplacedMeanwhileForHealed) {
+  Service service = app();
+  service.heal = 10s;
+  service.engines[0].reconnect = Reconnect{Reconnect::How::end, {}};
+  service.engines[0].on_lost = {rung(RungKind::worker)};
+  h.begin(service);
+  const ProcessId first = h.starts_worker(h.main());
+  const ProcessId second = h.starts_worker(h.main());
+  const ProcessId asked = h.starts_engine(first);
+  const ProcessId broken = h.starts_engine(second);
+  h.at(5s);
+  h.asks(CommandAct::reconnect);
+  h.dies(broken, exited(1));
+  h.after(100ms);
+  EXPECT_FALSE(h.alive(asked));
+  h.starts_engine(first);
+  h.after(3s);  // the round waits for the second one's by now
+  h.starts_engine(second);
+  h.after(2min);
+  EXPECT_EQ(h.signals_to(second), std::vector<int>{}) << "its engine was replaced: it is no second healer's";
+  EXPECT_TRUE(h.alive(second));
+}
+
 }  // namespace
 }  // namespace plimsoll::core
