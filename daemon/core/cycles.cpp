@@ -209,11 +209,7 @@ Owed successor_owed(Turn& turn, ServiceLife& life, const Process* engine) {
   const Process* owner = find_process(turn.world, owner_of(turn.world, *engine).worker);
   if (owner != nullptr && !owner->alive()) return Owed::nothing;
   if (Process* successor = successor_of(turn.world, *engine, round.began)) {
-    take_successor(*successor, *engine);
-    // One that had ended by itself is healed by that, and owes no ladder of its own any more.
-    Process& replaced = *find_process(turn.world, engine->id);
-    replaced.engine->state = EngineState::gone;
-    replaced.engine->heal_deadline = never;
+    take_successor(*successor, *find_process(turn.world, engine->id));
     ++round.done;
     return Owed::nothing;
   }

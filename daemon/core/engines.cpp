@@ -93,7 +93,10 @@ void lost(Turn& turn, Process& engine, const Service& service, const EngineRule&
   std::string why =
       "engine " + std::to_string(engine.id.pid) + " of " + owner_text(turn.world, engine) + " is lost: " + how(engine);
   if (!engine.death->reaped) why += ", a zombie since " + short_duration(turn.now.steady - engine.death->at);
-  if (rule.expect.successor) {
+  if (engine.engine->replaced) {
+    engine.engine->state = EngineState::gone;
+    why += "; another stands for it already";
+  } else if (rule.expect.successor) {
     engine.engine->heal_deadline = engine.death->at + service.heal;
     why += "; its app has " + to_text(service.heal) + " to replace it";
   } else {
@@ -181,7 +184,7 @@ void heal(Turn& turn, Process& engine) {
   const bool owner_gone = !owner.service() && (worker == nullptr || !worker->alive());
   const SlotKey key = slot_of(turn.world, engine);
   if (is_laddered(turn.world, engine)) return;
-  if (owner_gone || run_is_ending(turn.world, engine.service)) {
+  if (owner_gone || engine.engine->replaced || run_is_ending(turn.world, engine.service)) {
     engine.engine->state = EngineState::gone;
     engine.engine->heal_deadline = never;
     turn.changed = true;
@@ -274,8 +277,9 @@ Process* successor_of(World& world, const Process& ended, std::optional<Steady> 
   return best;
 }
 
-Duration take_successor(Process& successor, const Process& ended) {
+Duration take_successor(Process& successor, Process& ended) {
   successor.engine->stands = true;
+  if (ended.engine) ended.engine->replaced = true;
   if (!ended.death || successor.first_seen <= ended.death->at) return Duration{0};
   return std::chrono::duration_cast<Duration>(successor.first_seen - ended.death->at);
 }

@@ -26,8 +26,8 @@ Steady engines_deadline(const World& world, const std::string& service);
 
 /// Rule 10: the live engine that stands for `ended`, if there is one. `since`: when the remedy began, if there was one.
 Process* successor_of(World& world, const Process& ended, std::optional<Steady> since);
-/// Marks it as standing for one, and says how long the slot was without an engine.
-Duration take_successor(Process& successor, const Process& ended);
+/// Marks both, and says how long the slot was without an engine.
+Duration take_successor(Process& successor, Process& ended);
 
 /// Whether something of the service may stay `ending` for its own reasons: no verdict falls on an engine whose run is
 /// ending.

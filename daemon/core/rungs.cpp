@@ -142,7 +142,8 @@ bool next_run_ready(const World& world, const Place& place, const Ladder& ladder
 void note_success(Turn& turn, const Ladder& ladder, const Process& ended, Process* successor) {
   Intervention* ledger = find_intervention(turn.world, ladder.intervention);
   const std::optional<Duration> without =
-      successor != nullptr ? std::optional{take_successor(*successor, ended)} : std::nullopt;
+      successor != nullptr ? std::optional{take_successor(*successor, *find_process(turn.world, ended.id))}
+                           : std::nullopt;
   if (ledger == nullptr) return;
   ledger->without_engine = without;
   ledger->rss_after = Bytes{0};

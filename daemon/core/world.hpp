@@ -112,6 +112,7 @@ struct Engine {
   std::optional<Steady> stopped_since;  ///< in state T; a stopped one answers nobody
 
   bool judged = false;           ///< dead, and its verdict was said
+  bool replaced = false;         ///< another stands for it: nobody owes anything for its end
   Steady heal_deadline = never;  ///< lost: until then it is the app's to replace it
 };
 
