@@ -45,7 +45,7 @@ what that has not found, and writes this page. "after" is the number of the simu
 
 Those with a ∗ were written from `daemon/core` and committed before anything was run on them, but by somebody who had also read the
 simulation: that ten are made by one who has not is still open. `./dev test faults`
-(in `./dev test`) tries a third of them, by the day of the last commit; `./dev test all` tries all.
+tries a third of them, by the day of the last commit; `./dev test all` tries all.
 
 | fault | what it does | sim: after | law that was broken | unit tests |
 |---|---|---|---|---|
