@@ -43,9 +43,7 @@ bool take_answer(Turn& turn, Asking& asking, const ProbeAnswered& answer) {
 }
 
 void say_unasked(Turn& turn, Asking& asking, const ProbeAnswered& answer, Entry said) {
-  const bool lately = asking.unasked_said != Steady::min() && turn.now.steady - asking.unasked_said < between_sayings;
-  if (answer.asked || lately) return;
-  asking.unasked_said = turn.now.steady;
+  if (answer.asked || !asking.unasked_said.due(turn.now.steady, between_sayings)) return;
   said.why = said.why + " cannot be asked whether it is well: " + answer.detail + "; nothing is concluded from that";
   said.level = Level::warning;
   record(turn, std::move(said));

@@ -56,9 +56,9 @@ struct AskProbe {
 struct CancelProbe {
   ProbeId id = 0;
 };
-/// Nobody waits for that answer any more.
 /// → ContainerRead
 struct ReadContainer {};
+/// Nobody waits for that answer any more.
 struct CancelHook {
   HookId id = 0;
 };

@@ -300,35 +300,71 @@ void take_in(Turn& turn, const Looked& looked) {
 
 namespace {
 
-/// Whoever refers to a process is of the same service: a slot, a ladder, a round, a child.
-void forget_the_dead_of(Turn& turn, const std::string& service) {
-  World& world = turn.world;
-  std::set<ProcessId> needed{nobody};
-  // With its ancestors: whose it was is read off them.
-  const auto keep = [&](ProcessId id) {
-    for (const Process* at = find_process(world, id); at != nullptr && needed.insert(at->id).second;)
-      at = find_process(world, at->parent);
-  };
-  for_each_of(world, service, [&](const Process& process) {
-    // A dead engine is needed until its verdict is said and, when it was lost, until it is healed.
-    const bool open_verdict = process.engine && (!process.engine->judged || process.engine->state == EngineState::lost);
-    const bool recent = process.death && process.death->at >= world.look_before;
-    if (process.alive() || open_verdict || recent || !process.death->reaped) keep(process.id);
+/// Dead, and no more of interest for itself. A dead engine is, until its verdict is said and, when it was lost, until
+/// it is healed.
+bool is_over(const World& world, const Process& process) {
+  const bool open_verdict = process.engine && (!process.engine->judged || process.engine->state == EngineState::lost);
+  return !process.alive() && !open_verdict && process.death->reaped && process.death->at < world.look_before;
+}
+
+/// Whom the service needs for itself, the living and others. Whoever refers to a process is of the same service: a
+/// slot, a ladder, a round, a child.
+std::set<ProcessId> needed_of(const World& world, const std::string& service) {
+  std::set<ProcessId> needed;
+  for_each_recorded_of(world, service, [&](const Process& process) {
+    if (!is_over(world, process)) needed.insert(process.id);
   });
   for (const auto& [key, slot] : slots_of(world, service)) {
-    if (!slot.ladder) continue;
-    for (const ProcessId& id : {slot.ladder->subject, slot.ladder->owner, slot.ladder->owner_parent, key.owner})
-      keep(id);
+    if (slot.ladder) needed.insert({slot.ladder->subject, slot.ladder->owner, slot.ladder->owner_parent, key.owner});
   }
   if (const auto found = world.services.find(service); found != world.services.end()) {
     const ServiceLife& life = found->second;
-    keep(life.main);
-    if (life.own.ladder) keep(life.own.ladder->subject);
-    if (life.round) std::for_each(life.round->left.begin(), life.round->left.end(), keep);
+    needed.insert(life.main);
+    if (life.own.ladder) needed.insert(life.own.ladder->subject);
+    if (life.round) needed.insert(life.round->left.begin(), life.round->left.end());
   }
-  const std::vector<ProcessId> all = world.processes.of(service);
+  return needed;
+}
+
+/// Whether all that is asked of a line (owner_of, is_launcher, below_engine) has the same answer when `child`, itself
+/// ended, is led back to the parent of `between`.
+bool adds_nothing(const Process& between, const Process& child, const Process& above) {
+  const bool owner_is_below = !child.program.wrapper && !is_nameless(child);
+  return !between.engine && !child.engine && between.session == above.session &&
+         (owner_is_below || between.program.wrapper);
+}
+
+/// What forks, ends, and leaves the next one to do the same would otherwise be remembered link by link for as long as
+/// the last one lives. A link that nobody asks for is taken out: one whose children have all ended and are no engines.
+void shorten_lines(World& world, const std::string& service, const std::set<ProcessId>& needed) {
+  std::set<ProcessId> asked_for = needed;
+  for_each_recorded_of(world, service, [&](const Process& child) {
+    if (needed.contains(child.id) || child.engine) asked_for.insert(child.parent);
+  });
+  for_each_recorded_of(world, service, [&](Process& child) {
+    if (needed.contains(child.id)) return;
+    for (;;) {
+      const Process* between = find_process(world, child.parent);
+      const Process* above = between != nullptr ? find_process(world, between->parent) : nullptr;
+      if (above == nullptr || asked_for.contains(between->id) || !adds_nothing(*between, child, *above)) return;
+      child.parent = above->id;
+    }
+  });
+}
+
+void forget_the_dead_of(Turn& turn, const std::string& service) {
+  World& world = turn.world;
+  const std::set<ProcessId> needed = needed_of(world, service);
+  shorten_lines(world, service, needed);
+  // With their ancestors: whose they are is read off them.
+  std::set<ProcessId> kept{nobody};
+  for (const ProcessId& id : needed) {
+    for (const Process* at = find_process(world, id); at != nullptr && kept.insert(at->id).second;)
+      at = find_process(world, at->parent);
+  }
+  const std::vector<ProcessId> all = world.processes.recorded_of(service);
   for (const ProcessId& id : all) {
-    if (needed.contains(id)) continue;
+    if (kept.contains(id)) continue;
     turn.emit(Forget{id});
     world.processes.erase(id);
   }

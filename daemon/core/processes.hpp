@@ -1,6 +1,8 @@
-// Every recorded process by its ProcessId, and the two lists that the core would otherwise walk everybody for: the
-// processes of a service, and the dead ones. They are kept here and nowhere else, so a step costs what its service
-// costs and not what a thousand others do. What has to be told here: a service that changes (moved) and a death (died).
+// Every recorded process by its ProcessId, and the lists that the core would otherwise walk everybody for: the
+// processes of a service, those of them that a step has to look at, and the dead ones. They are kept here and nowhere
+// else, so a step costs what its service's living cost: not what a thousand other services do, and not what a thousand
+// ended processes do that wait to be forgotten. What has to be told here: a service that changes (moved) and a death
+// (died).
 #pragma once
 
 #include <map>
@@ -33,21 +35,25 @@ class Processes {
   void erase(ProcessId id);
   /// `process.service` was `before` when it was inserted or last moved.
   void moved(const Process& process, const std::string& before);
-  void died(const Process& process) { dead_.insert(id_of(process)); }
+  void died(const Process& process);
 
-  /// Of that service (empty: nobody's), the dead among them, by id.
+  /// The living of that service (empty: nobody's), and its ended engines, of which a verdict may be owed; by id.
   [[nodiscard]] const std::vector<ProcessId>& of(const std::string& service) const;
+  /// The other ended ones, too.
+  [[nodiscard]] const std::vector<ProcessId>& recorded_of(const std::string& service) const;
   [[nodiscard]] const std::set<ProcessId>& dead() const { return dead_; }
   /// Whether the lists say what the processes say; for tests.
   [[nodiscard]] bool consistent() const;
 
  private:
-  static ProcessId id_of(const Process& process);
-  void enlist(const std::string& service, ProcessId id);
-  void strike(const std::string& service, ProcessId id);
+  using Lists = std::map<std::string, std::vector<ProcessId>>;
+  static void enlist(Lists& lists, const std::string& service, ProcessId id);
+  static void strike(Lists& lists, const std::string& service, ProcessId id);
+  static const std::vector<ProcessId>& find_in(const Lists& lists, const std::string& service);
 
   Map all_;
-  std::map<std::string, std::vector<ProcessId>> of_;
+  Lists of_;
+  Lists recorded_of_;
   std::set<ProcessId> dead_;
 };
 

@@ -33,8 +33,7 @@ bool count_refusal(const Turn& turn, Refusal& refusal, std::string why) {
     refusal.since = turn.now.steady;
   }
   ++refusal.tries;
-  refusal.quiet = refusal.tries > 1 && turn.now.steady - refusal.said < between_sayings;
-  if (!refusal.quiet) refusal.said = turn.now.steady;
+  refusal.quiet = !refusal.said.due(turn.now.steady, between_sayings);
   return !refusal.quiet;
 }
 

@@ -44,11 +44,16 @@ Process* find_process(World& world, ProcessId id);
 const Process* find_process(const World& world, ProcessId id);
 const Process* find_pid(const World& world, int pid);  ///< a living one
 
-/// Calls `act(Process&)` for each process recorded for the service, the dead among them, by id. `act` must not move,
-/// insert or erase any.
+/// Calls `act(Process&)` for each process of the service that lives, and each of its engines that has ended, by id.
+/// `act` must not move, insert or erase any.
 template <class WorldLike, class Act>
 void for_each_of(WorldLike& world, const std::string& service, Act act) {
   for (const ProcessId& id : world.processes.of(service)) act(world.processes.find(id)->second);
+}
+/// The same with the other ended ones that are still recorded.
+template <class WorldLike, class Act>
+void for_each_recorded_of(WorldLike& world, const std::string& service, Act act) {
+  for (const ProcessId& id : world.processes.recorded_of(service)) act(world.processes.find(id)->second);
 }
 
 /// Of those the first by id that is alive and fits; null: none.

@@ -21,6 +21,7 @@
 #include "daemon/core/processes.hpp"
 #include "daemon/core/program.hpp"
 #include "daemon/core/record.hpp"
+#include "daemon/core/seldom.hpp"
 
 namespace plimsoll::core {
 
@@ -49,7 +50,7 @@ struct Refusal {
   std::string why;  ///< "exec: Text file busy"
   int tries = 0;    ///< 0: the last start succeeded
   Steady since{};
-  Steady said{};
+  Seldom said;
   bool quiet = false;  ///< it was said: the states that come and go with the tries are not
 };
 
@@ -80,7 +81,7 @@ struct Asking {
   int passed = 0;            ///< in a row
   std::string last;          ///< what the last failure said
   bool unasked = false;      ///< the last question could not be put: nothing was learnt
-  Steady unasked_said = Steady::min();
+  Seldom unasked_said;
 };
 
 /// How a process came to be recorded.

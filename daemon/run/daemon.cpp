@@ -13,6 +13,8 @@ namespace plimsoll::run {
 namespace {
 
 constexpr int another_daemon = 75;  // EX_TEMPFAIL
+/// Before the loop is asked for what else there is.
+constexpr std::chrono::milliseconds longest_turn{20};
 
 // What `plimsolld -- CMD` does unasked, and what not: said in its first line, so that nobody has to look it up at
 // night.
@@ -148,9 +150,12 @@ void Daemon::dispatch(core::Event event) {
   if (!std::exchange(posted_, true)) loop_.post([this] { turn(); });
 }
 
+/// Processes can come and go as fast as they are looked at: whoever else waits for the loop is heard in between.
 void Daemon::turn() {
   posted_ = true;  // what is dispatched meanwhile is taken in this turn
+  const auto until = std::chrono::steady_clock::now() + longest_turn;
   while (!queue_.empty() || look_wanted_ || own_look_wanted_ || news_wanted_) {
+    if (std::chrono::steady_clock::now() > until) return loop_.post([this] { turn(); });
     if (queue_.empty()) {
       look_for_more();
       continue;

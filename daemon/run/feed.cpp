@@ -164,9 +164,7 @@ bool Feed::costs_too_much(std::size_t events) {
 }
 
 void Feed::say_lost() {
-  const auto now = Clock::now();
-  if (lost_said_ != Clock::time_point{} && now - lost_said_ < between_sayings) return;
-  lost_said_ = now;
+  if (!lost_said_.due(Clock::now(), between_sayings)) return;
   if (on_change_) on_change_(false, "the process connector lost events, its buffer was full: everybody is looked at");
 }
 

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 
+#include "daemon/core/seldom.hpp"
 #include "daemon/run/loop.hpp"
 #include "daemon/sys/connector.hpp"
 
@@ -77,7 +78,7 @@ class Feed {
   bool said_failure_ = false;
   Clock::time_point window_began_{};
   std::size_t in_window_ = 0;
-  Clock::time_point lost_said_{};
+  core::Seldom lost_said_;
   Alarm alarm_;
   Alarm rest_;
 };

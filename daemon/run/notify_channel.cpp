@@ -59,10 +59,7 @@ void NotifyChannel::pause_until(Clock::time_point then) {
 }
 
 void NotifyChannel::complain(const std::string& sentence) {
-  const auto now = Clock::now();
-  if (complained_ != Clock::time_point{} && now - complained_ < between_complaints) return;
-  complained_ = now;
-  trouble_(sentence);
+  if (complained_.due(Clock::now(), between_complaints)) trouble_(sentence);
 }
 
 }  // namespace plimsoll::run

@@ -6,6 +6,7 @@
 #include <functional>
 #include <string>
 
+#include "daemon/core/seldom.hpp"
 #include "daemon/run/loop.hpp"
 #include "daemon/sys/notify_socket.hpp"
 
@@ -36,7 +37,7 @@ class NotifyChannel {
   Alarm rest_;
   Clock::time_point window_began_{};
   int in_window_ = 0;
-  Clock::time_point complained_{};
+  core::Seldom complained_;
 };
 
 }  // namespace plimsoll::run

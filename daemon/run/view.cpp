@@ -224,7 +224,7 @@ std::string View::role_of(const Process& process) const {
 /// Parents before children, each below its recorded parent where that lives.
 std::vector<wire::Process> View::tree_of(const std::string& service, const Readings& readings) const {
   std::vector<const Process*> members;
-  core::for_each_of(world_, service, [&](const Process& process) {
+  core::for_each_recorded_of(world_, service, [&](const Process& process) {
     if (process.alive() || !process.death->reaped) members.push_back(&process);
   });
   std::sort(members.begin(), members.end(), [](const Process* a, const Process* b) { return a->born < b->born; });

@@ -108,13 +108,21 @@ def test_what_a_dead_main_process_leaves_is_ended_before_the_next_run(nest):
     assert daemon.service("app")["budget_spent"] == 0
 
 
-def test_an_endless_fork_and_exit_hopper_is_caught(nest):
+def forks_so_far():
+    with open("/proc/stat", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("processes "))
+
+
+def test_an_endless_fork_and_exit_hopper_keeps_nobody_waiting_and_is_caught(nest):
     daemon = nest.daemon(f"""
 [services.hopper]
 command = ["@programs/hopper", "--hops", "1000000", "--pause", "300", "--first-stays"]
 {GRACE}
 """)
     daemon.wait_ready("hopper")
+    mark = forks_so_far()
+    daemon.wait(lambda: daemon.service("hopper")["state"] == "ready" and forks_so_far() > mark + 5_000,
+                what="thousands of generations")
     stop(daemon, "hopper")
     wait_until(lambda: not nest.left(), 10, "nothing of it being left", lambda: str(nest.left()))
 
