@@ -301,12 +301,16 @@ bool Life::decide_edge(const Decision& d) {
     case Act::connector: change_connector(d); return true;
     case Act::spawns_fail: moods_.spawn_fails = d.a % 3 == 0 ? 8 : d.a % 3 == 1 ? 3 : 0; return true;
     case Act::hooks_are: moods_.hooks = d.a % 8; return true;
-    case Act::probes_are: moods_.probes = d.a % 3 == 0 ? 7 : d.a % 2; return true;
+    case Act::probes_are:
+      moods_.probes = d.a % 3 == 0 ? 7 : d.a % 2;
+      moods_.unasked = d.b % 3 == 0 ? d.b / 4 % 17 : 0;
+      return true;
     case Act::census_hides: moods_.hidden = d.a % 2 == 0 ? 0 : d.b % 7; return true;
     case Act::readings_are_lost: moods_.readings_lost = d.a % 6; return true;
     case Act::evidence_is_lost:
       moods_.evidence_lost = d.a % 4;
       moods_.ports_known = d.b % 3 != 0;
+      moods_.leftovers_hidden = d.b / 4 % 3;
       return true;
     case Act::bound_is:
       moods_.statm_hides = Bytes{(d.a % 2 == 0 ? 0ULL : 120ULL) << 20};

@@ -103,6 +103,15 @@ ProcessId Life::fork_engine(ProcessId owner, std::uint64_t bits) {
   return id;
 }
 
+/// Nobody forks in no time again and again: who has just replaced one takes a moment for the next.
+Duration Life::pause_before_healing(ProcessId healer, Duration delay) {
+  constexpr Duration moment{5};
+  const auto [last, first] = healed_.try_emplace(healer, steady_);
+  if (!first && delay < moment && steady_ - last->second < moment) delay = moment;
+  last->second = steady_ + delay;
+  return delay;
+}
+
 /// By the nature of its owner: at once, soon, when the daemon's patience ends, after that, or never.
 void Life::heal_engine(const SimProcess& engine) {
   const SimProcess* owner = kernel_.forked_through_wrappers(engine);
@@ -114,7 +123,7 @@ void Life::heal_engine(const SimProcess& engine) {
   const Duration delay = delays[bits % 8];
   if (delay < 0ms) return;
   const ProcessId id = owner->id;
-  later(delay, [this, id, bits] { fork_engine(id, mix(bits, 3)); });
+  later(pause_before_healing(id, delay), [this, id, bits] { fork_engine(id, mix(bits, 3)); });
 }
 
 void Life::heal_worker(const SimProcess& worker) {
@@ -122,8 +131,8 @@ void Life::heal_worker(const SimProcess& worker) {
   const std::uint64_t bits = mix(seed_, worker.id.start_time, 43);
   if (parent == nullptr || !parent->alive() || bits % 4 == 0) return;
   const ProcessId id = parent->id;
-  later(bits % 4 == 1 ? 0ms : Duration{static_cast<Duration::rep>(bits / 4 % 2'000)},
-        [this, id, bits] { fork_worker(id, mix(bits, 7)); });
+  const Duration delay = bits % 4 == 1 ? 0ms : Duration{static_cast<Duration::rep>(bits / 4 % 2'000)};
+  later(pause_before_healing(id, delay), [this, id, bits] { fork_worker(id, mix(bits, 7)); });
 }
 
 /// An app that is asked to reconnect ends its engine and starts the next one: before, with, or after its answer, or

@@ -43,6 +43,7 @@ void Life::speak(const Spawn& run, int number) {
   said.reloading = bits / 128 % 8 == 0;
   said.stopping = bits / 1'024 % 16 == 0;
   if (bits / 16'384 % 4 == 0) said.alive_by = millis(200 + bits / 65'536 % 4'000);
+  if (bits / 4'194'304 % 8 == 0) said.extend = millis(bits / 33'554'432 % 15'000);
   if (bits % 5 == 0) said.status = "word " + std::to_string(number);
   happens(std::move(said));
   if (number < 20) later(millis(bits / 32 % 3'000), [this, run, number] { speak(run, number + 1); });
@@ -99,6 +100,10 @@ void Life::perform(const AskProbe& ask) {
   const bool well = target != nullptr && target->alive() && !target->halted && bits % 8 >= moods_.probes;
   if (bits / 8 % 32 == 0) return;
   const ProbeId id = ask.id;
+  if (bits / 32'768 % 16 < moods_.unasked)
+    return later(millis(bits / 256 % 100), [this, id] {
+      happens(ProbeAnswered{id, false, "Too many open files", false});
+    });
   later(well ? Duration{static_cast<Duration::rep>(bits / 256 % 100)} : ask.timeout, [this, id, well] {
     happens(ProbeAnswered{id, well, well ? "accepted" : "refused"});
   });
@@ -125,6 +130,10 @@ void Life::perform(const LookForLeftovers& look) {
   LeftoversLookedFor found{look.service, {}};
   for (const SimProcess* process : kernel_.living()) {
     if (process->leftover_of == look.service) found.found.push_back({process->id, "old", 7, 42});
+  }
+  if (moods_.leftovers_hidden > 0) {
+    --moods_.leftovers_hidden;
+    found = {look.service, {}, false};
   }
   queue_.emplace_back(std::move(found));
 }

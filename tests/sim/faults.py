@@ -31,7 +31,8 @@ from xml.sax.saxutils import quoteattr
 ROOT = Path(__file__).resolve().parents[2]
 FAULTS = ROOT / "tests/sim/faults"
 SEED = 1
-DRAWN = "From the core alone."
+# The second line of a patch, and its mark in the table.
+ORIGINS = {"From the core alone.": " ∗", "By one who has not read the tests.": " †"}
 RARELY = 5  # times as many steps for what neither has found
 CPU_SECONDS = 240  # of one run: on a busy machine the wall clock says nothing
 
@@ -43,9 +44,9 @@ what that has not found, and writes this page. "after" is the number of the simu
 
 {sums}
 
-Those with a ∗ were written from `daemon/core` and committed before anything was run on them, but by somebody who had also read the
-simulation: that ten are made by one who has not is still open. `./dev test faults`
-tries a third of them, by the day of the last commit; `./dev test all` tries all.
+Those with a † were made by somebody who had read `daemon` and neither the tests nor the simulation, and run nothing; those with a ∗
+from `daemon/core` alone and before anything was run on them, by somebody who had also read the simulation. `./dev test faults` tries a
+third of them, by the day of the last commit; `./dev test all` tries all.
 
 | fault | what it does | sim: after | law that was broken | unit tests |
 |---|---|---|---|---|
@@ -134,7 +135,7 @@ class Fault:
         words, _, self.diff = text.partition("\n\n")
         self.name = patch.stem
         self.why, *rest = words.splitlines()
-        self.drawn = DRAWN in rest
+        self.mark = next((mark for words, mark in ORIGINS.items() if words in rest), "")
         self.files = re.findall(r"^\+\+\+ b/(\S+)", self.diff, re.MULTILINE)
 
     def build(self, bench: Bench, folder: Path) -> Path:
@@ -155,7 +156,7 @@ class Fault:
 
     def try_it(self, bench: Bench, options: argparse.Namespace) -> dict:
         began = time.monotonic()
-        row = {"name": self.name, "why": self.why, "drawn": self.drawn, "unit": False, "tests": "not asked"}
+        row = {"name": self.name, "why": self.why, "mark": self.mark, "unit": False, "tests": "not asked"}
         with tempfile.TemporaryDirectory(prefix=f"plimsoll-fault-{self.name}-") as folder:
             library = self.build(bench, Path(folder))
             sim = Path(folder) / "plimsoll_sim"
@@ -185,8 +186,7 @@ def page(rows: list[dict], steps: int) -> str:
     lines = []
     for row in rows:
         after = row["after"] or ("yes" if row["sim"] else "no")
-        star = " ∗" if row["drawn"] else ""
-        lines.append(f"| `{row['name']}`{star} | {row['why']} | {after} | {row['law']} | {row['tests']} |")
+        lines.append(f"| `{row['name']}`{row['mark']} | {row['why']} | {after} | {row['law']} | {row['tests']} |")
     return HEAD.format(seed=SEED, steps=steps, sums=sums_of(rows)) + "\n".join(lines) + "\n"
 
 

@@ -246,7 +246,7 @@ void Laws::take_event(const World& world, const Event& event) {
     run.spawning = false;
     run.main = spawned->main;
     run.up_at = run.spawned_at = now_.steady;
-    run.by_rung = run.success = false;
+    run.by_rung = run.success = run.killing = false;
     run.again.reset();
     run.time_limit = plan_of(world, spawned->service)->time_limit;
     seen_[spawned->main].told = now_.steady;
@@ -256,7 +256,10 @@ void Laws::take_event(const World& world, const Event& event) {
     runs_[failed->service].spawning = false;
     runs_[failed->service].refused = failed->step == "clone";
   }
+  if (const auto* answer = std::get_if<ProbeAnswered>(&event)) take_answer(*answer);
+  if (const auto* said = std::get_if<Notified>(&event)) take_extension(world, *said);
   if (const auto* looked = std::get_if<LeftoversLookedFor>(&event)) {
+    runs_[looked->service].leftovers_hidden = !looked->readable;
     if (!looked->found.empty()) runs_[looked->service].leftovers_at = now_.steady;
   }
   if (const auto* answered = std::get_if<HookAnswered>(&event)) hooks_.erase(answered->hook);
@@ -287,6 +290,7 @@ void Laws::after(const World& world, const Event& event, const Effects& effects,
   if (withheld(world, false)) withheld_at_ = now_.steady;
   for (const Effect& effect : effects) {
     if (const auto* record = std::get_if<Record>(&effect)) take_record(world, record->entry);
+    if (const auto* cancel = std::get_if<CancelProbe>(&effect)) cancel_question(cancel->id);
   }
   for (const Entry& entry : said_) {
     if (entry.kind == EventKind::census) check_nobodys(world, entry);
@@ -301,6 +305,7 @@ void Laws::after(const World& world, const Event& event, const Effects& effects,
     if (const auto* send = std::get_if<SignalLeftover>(&effect)) check_leftover(*send);
     if (const auto* call = std::get_if<CallHook>(&effect)) check_hook(world, *call, event);
     if (const auto* cancel = std::get_if<CancelHook>(&effect)) cancel_hook(cancel->id);
+    if (const auto* ask = std::get_if<AskProbe>(&effect)) take_question(*ask);
     if (const auto* answer = std::get_if<Answer>(&effect)) check_answer(*answer);
     if (const auto* quit = std::get_if<Quit>(&effect)) check_quit(world, *quit);
   }

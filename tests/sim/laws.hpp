@@ -110,6 +110,18 @@ class Laws {
     int acts_left_over = 0;
     bool out_of_plan = false;
     Steady leftovers_at = long_ago;
+    bool leftovers_hidden = false;  ///< the last look could not read who is left of an earlier daemon
+    Steady extended_to = long_ago;  ///< a start, or a stop, by the app's own word
+    Duration extended_by{};         ///< of this stop, at most
+    bool killing = false;           ///< its last resort has begun
+  };
+  /// Whom a question was about: an engine, or with `nobody` the service.
+  using About = std::pair<std::string, ProcessId>;
+  /// To those questions, as they were told; those that were given up count as failed.
+  struct Answers {
+    int failed = 0;       ///< in a row
+    int passed = 0;       ///< in a row
+    int most_failed = 0;  ///< in a row, while hardly any passed
   };
   struct Asked {
     core::CommandAct act;
@@ -223,6 +235,12 @@ class Laws {
   // laws_answers.cpp
   void check_hook(const core::World& world, const core::CallHook& call, const core::Event& event);
   void cancel_hook(core::HookId id);
+  void take_question(const core::AskProbe& ask);
+  void take_answer(const core::ProbeAnswered& answer);
+  void cancel_question(core::ProbeId id);
+  void note_answer(const About& about, bool passed);
+  void take_extension(const core::World& world, const core::Notified& said);
+  void check_hung(const core::World& world, const core::Intervention& one);
   void check_answer(const core::Answer& answer);
   void check_waiting(const core::World& world);
   void check_quit(const core::World& world, const core::Quit& quit);
@@ -238,6 +256,8 @@ class Laws {
   std::map<core::CommandId, Asked> asked_;
   std::set<core::CommandId> answered_;
   std::map<core::HookId, Hooked> hooks_;
+  std::map<core::ProbeId, About> questions_;
+  std::map<About, Answers> answers_;
   std::map<core::InterventionId, Open> open_;
   core::InterventionId last_opened_ = 0;
   std::map<std::string, std::deque<Steady>> acts_;

@@ -42,6 +42,53 @@ void Laws::cancel_hook(HookId id) {
   }
 }
 
+void Laws::take_question(const AskProbe& ask) {
+  const SimProcess* target = kernel_.find(ask.target);
+  questions_[ask.id] = {ask.service, target != nullptr && !target->rule.empty() ? ask.target : nobody};
+}
+
+void Laws::take_answer(const ProbeAnswered& answer) {
+  const auto found = questions_.find(answer.probe);
+  if (found == questions_.end()) return;
+  // A question that could not be put says nothing of whom it was about.
+  if (answer.asked) note_answer(found->second, answer.passed);
+  questions_.erase(found);
+}
+
+void Laws::note_answer(const About& about, bool passed) {
+  constexpr int more_than_any_plan_asks_for = 5;
+  Answers& answers = answers_[about];
+  answers.failed = passed ? 0 : answers.failed + 1;
+  answers.passed = passed ? answers.passed + 1 : 0;
+  if (answers.passed >= more_than_any_plan_asks_for) answers.most_failed = 0;
+  answers.most_failed = std::max(answers.most_failed, answers.failed);
+}
+
+void Laws::cancel_question(ProbeId id) {
+  const auto found = questions_.find(id);
+  if (found == questions_.end()) return;
+  note_answer(found->second, false);
+  questions_.erase(found);
+}
+
+/// Who is called hung has failed to answer, is stopped, or has not said that it lives.
+void Laws::check_hung(const World& world, const Intervention& one) {
+  const Service* service = plan_of(world, one.service);
+  const SimProcess* process = nullptr;
+  for (const SimProcess* living : kernel_.living()) {
+    if (living->id.pid == one.pid && !one.rule.empty()) process = living;
+  }
+  const EngineRule* rule = process != nullptr ? rule_of(world, *process) : nullptr;
+  const auto& live = one.rule.empty() ? service->live : rule != nullptr ? rule->live : service->live;
+  const bool stopped = process != nullptr && seen_[process->id].state == 'T';
+  if (stopped || !live || std::holds_alternative<NotifyProbe>(live->how) || !settled(10min)) return;
+  const Answers& answers = answers_[{one.service, process != nullptr ? process->id : nobody}];
+  const bool not_well_again = answers.most_failed >= live->failures && answers.passed < live->successes;
+  if (answers.failed < live->failures && !not_well_again)
+    breaks("law 5, hung",
+           "the one that intervention " + std::to_string(one.id) + " calls hung has not failed to answer");
+}
+
 void Laws::check_answer(const Answer& answer) {
   if (asked_.erase(answer.command) == 0) {
     const char* how = answered_.contains(answer.command) ? " is answered twice" : " is answered, and was never given";

@@ -112,6 +112,7 @@ void Laws::check_opened(const World& world, const Intervention& one) {
   }
   if (one.cause == Cause::lost) check_lost(world, one);
   if (one.cause == Cause::soft) check_soft(world, one);
+  if (one.cause == Cause::hung) check_hung(world, one);
   if (one.cause == Cause::hard && one.rule.empty()) check_container(world, one);
 }
 
@@ -215,7 +216,9 @@ void Laws::check_hard(const World& world) {
     const SimProcess* forker = kernel_.find(process->forker);
     const bool plain = known_line(*process) && forker != nullptr && !forker->wrapper && !below_engine(world, *process);
     if (!seen.hard_since || !plain || process->run != runs_[process->service].number) continue;
-    const Steady since = std::max({*seen.hard_since, runs_[process->service].up_at, seen.told, woke_});
+    // Nothing is done for a start that takes its time: it counts from `late` on.
+    const Run& run = runs_[process->service];
+    const Steady since = std::max({*seen.hard_since, run.up_at, run.since, seen.told, woke_});
     if (now_.steady - since > 3s && last_step_ - since > 3s && seen.limit_said < since &&
         seen.limit_said < *seen.hard_since)
       breaks("law 6, hard is said", "engine " + pid(process->id) + " is over its hard line, and it is not said");

@@ -141,6 +141,17 @@ void Laws::take_stop_request() {
   if (stop_requests_ > 2) no_later_ = std::min(no_later_, now_.steady);
 }
 
+/// EXTEND_TIMEOUT_USEC: the app's start, or its stop while it is asked gently, may take so long from now on.
+void Laws::take_extension(const World& world, const Notified& said) {
+  const auto found = runs_.find(said.service);
+  if (!said.extend || found == runs_.end()) return;
+  Run& run = found->second;
+  if (run.state != ServiceState::stopping && run.state != ServiceState::starting) return;
+  if (world.services.at(said.service).run != said.run || run.drain || run.killing) return;
+  run.extended_by += *said.extend;
+  run.extended_to = std::max(run.extended_to, now_.steady + *said.extend);
+}
+
 /// The second one reaches whoever was asked by the first.
 void Laws::check_passed_on(const World& world, const StopRequested& again, const Effects& effects) {
   if (stop_requests_ != 2 || stop_requested_ != now_.steady) return;

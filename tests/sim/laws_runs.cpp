@@ -24,6 +24,8 @@ void Laws::check_spawn(const World& world, const Spawn& spawn) {
     if (process->leftover_of == spawn.service && run.number == 0 && !forced_ && now_.steady == run.leftovers_at)
       breaks("law 11, leftovers", who + " is spawned while leftover " + pid(process->id) + " lives");
   }
+  if (run.leftovers_hidden && run.number == 0 && !forced_)
+    breaks("law 11, leftovers", who + " is spawned though nobody knows what an earlier daemon has left of it");
   const Service& service = *plan_of(world, spawn.service);
   for (const std::string& name : service.required) {
     const auto found = world.services.find(name);
@@ -91,7 +93,7 @@ void Laws::check_rest(const World& world) {
       // Not ready yet: it becomes so, or late, or is ended for it.
       const Duration at_most = service.ready ? service.ready->timeout : 0s;
       if (service.kind == ServiceKind::service && settled(20s) && world.services.at(name).wanted &&
-          now_.steady - std::max(run.up_at, woke_) > at_most + 1s)
+          now_.steady - std::max(run.up_at, woke_) > at_most + 1s && now_.steady > run.extended_to + 1s)
         breaks("law 8, readiness ends", name + " is neither ready nor late");
       continue;
     }
@@ -146,19 +148,19 @@ void Laws::check_stops(const World& world) {
     const bool steps = !stop.further.empty() || !stop.drain.empty();
     const Steady last_moment = world.stopping ? stop_deadline_ : never;
     const Steady asked_from = run.drain ? run.drain_until : run.ask_from;
-    const Steady over = std::min(asked_from + run.grace, last_moment);
+    const Steady over = std::min(asked_from + run.grace + run.extended_by, last_moment);
     if (now_.steady < over || !settled(1min)) continue;
     for (const SimProcess* process : kernel_.living()) {
       if (process->service != name || !placed(*process)) continue;
       const Seen& seen = seen_[process->id];
       // Each step has its whole time, from when there was somebody to ask.
       const Steady from = std::max({run.ask_from, woke_, hidden_at_, seen.told});
-      if (steps && now_.steady < std::min(from + run.grace, last_moment)) continue;
+      if (steps && now_.steady < std::min(from + run.grace + run.extended_by, last_moment)) continue;
       if (seen.end_told == never && !seen.killed)
         breaks("law 4, SIGKILL in the end",
                "process " + pid(process->id) + " of " + name + " outlives the stop's last moment without SIGKILL");
     }
-    const Duration after_a_pause = steps ? run.grace : 0s;
+    const Duration after_a_pause = steps ? run.grace + run.extended_by : 0s;
     const Steady last = std::max({over, hidden_at_ + after_a_pause, woke_ + after_a_pause}) + 10s + 2s;
     if (run.state == ServiceState::stopping && now_.steady > last && last_step_ > last)
       breaks("law 4, stops end", name + " is neither stopped nor stuck");

@@ -70,6 +70,9 @@ void Laws::take_state(const World& world, const std::string& name, const Service
       run.main_asked = false;
       run.asks = 0;
       run.drain.reset();
+      run.extended_to = long_ago;
+      run.extended_by = 0s;
+      run.killing = false;
       if (before == ServiceState::starting) run.series_known = false;
       // That one goes by the policy's backoff, which the run before may have earned anew.
       if (budget_spent_for(name) && now_.steady - run.spawned_at >= life.plan->backoff.forgive) run.failures = 0;

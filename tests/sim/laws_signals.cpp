@@ -217,7 +217,8 @@ bool Laws::is_last_resort(const World& world, const SimProcess& process, const S
   const auto found = runs_.find(process.service);
   if (found == runs_.end() || !stopping(process.service)) return false;
   const Run& run = found->second;
-  return (!run.drain && now_.steady >= run.ask_from + run.grace) || (world.stopping && now_.steady >= stop_deadline_);
+  const bool its_time_is_over = now_.steady >= std::min(std::max(run.ask_from + run.grace, run.extended_to), no_later_);
+  return (!run.drain && its_time_is_over) || (world.stopping && now_.steady >= stop_deadline_);
 }
 
 /// Law 6, law 4: SIGKILL comes after a grace, or because a hard line was reached.
@@ -226,6 +227,7 @@ void Laws::check_kill(const World& world, const SimProcess& process, Seen& seen)
   if (!settled(20s)) return;
   const bool grace_over = seen.asked && now_.steady >= *seen.asked + seen.grace && seen.steps_left.empty();
   const bool last_resort = is_last_resort(world, process, seen);
+  if (last_resort) runs_[process.service].killing = true;
   const Run& run = runs_[process.service];
   const Service* service = plan_of(world, process.service);
   if (last_resort && process.id == run.main && !(world.stopping && now_.steady >= stop_deadline_) &&

@@ -92,6 +92,7 @@ class Life {
   void give_nature(SimProcess& process, std::uint64_t bits);
   void heal_engine(const SimProcess& engine);
   void heal_worker(const SimProcess& worker);
+  Duration pause_before_healing(ProcessId healer, Duration delay);
   void answer_hook(const core::CallHook& call);
   void replace_engine(int pid, std::uint64_t bits);
   ProcessId app_of(ProcessId main) const;
@@ -146,15 +147,18 @@ class Life {
   struct Moods {
     unsigned hooks = 0;
     unsigned probes = 1;         ///< of eight that fail, or get no answer
+    unsigned unasked = 0;        ///< of sixteen that cannot be put
     unsigned spawn_fails = 0;    ///< of eight
     unsigned hidden = 0;         ///< of eight
     unsigned readings_lost = 0;  ///< the next so many
     unsigned evidence_lost = 0;
+    unsigned leftovers_hidden = 0;  ///< the next so many looks
     bool ports_known = true;
     Bytes statm_hides{};
     bool exact_readable = true;
   } moods_;
   std::map<ProcessId, ProcessId> connections_;  ///< engine → who holds a connection to it
+  std::map<ProcessId, Steady> healed_;          ///< who has last replaced one of its own, or will
   std::vector<core::ProbeId> probes_known_;
   std::vector<core::HookId> hooks_known_;  ///< all that were ever called
   std::vector<core::HookId> hooks_open_;
