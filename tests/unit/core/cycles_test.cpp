@@ -230,6 +230,26 @@ HISTORY(Cycle, IsHeldBackWhileTheBudgetIsSpent) {
   EXPECT_GE(rounds(h)[0], 330);
 }
 
+HISTORY(Cycle, ThatHadToWaitIsNotOwedToTheNextRun) {
+  Service service = with(every(1min));
+  service.budget = {1, 5min};
+  service.engines[0].memory.soft = mib(400);
+  service.engines[0].on_soft = {rung(RungKind::reconnect)};
+  h.begin(service);
+  h.has(h.starts_engine(h.starts_worker(h.main())), 500);
+  replaces_when_asked(h);
+  h.at(320s);
+  ASSERT_EQ(rounds(h), std::vector<std::int64_t>{}) << "the budget is spent by the soft line";
+  h.killed(h.main());
+  h.at(325s);
+  ASSERT_EQ(h.run(), 2u);
+  h.starts_engine(h.starts_worker(h.main()));
+  h.at(370s);
+  EXPECT_EQ(rounds(h), std::vector<std::int64_t>{}) << "the budget is free again, and the run is fresh";
+  h.at(400s);
+  EXPECT_EQ(rounds(h).size(), 1u);
+}
+
 HISTORY(Cycle, NeitherWaitsForNorStartsACoolDown) {
   Service service = with(every(1min));
   service.engines[0].memory.soft = mib(400);

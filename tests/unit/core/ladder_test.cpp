@@ -53,6 +53,15 @@ HISTORY(Reconnect, ThatTheEdgeSkippedCostsNoAct) {
   EXPECT_EQ(h.world.services.at("app").acts.size(), 0u);
 }
 
+HISTORY(Reconnect, ThatTheEdgeSkippedAMomentLaterCostsNoAct) {
+  soft_ladder(h, {rung(RungKind::reconnect)});
+  h.at(100s);
+  ASSERT_EQ(h.hooks.size(), 1u);
+  h.answers(h.hooks[0].id, HookResult::skipped, "it does not catch the signal");
+  EXPECT_EQ(h.outcomes(), Outcomes{"reconnect skipped"});
+  EXPECT_EQ(h.world.services.at("app").acts.size(), 0u);
+}
+
 HISTORY(Reconnect, WhoseEngineLivesOnHasTimedOut) {
   soft_ladder(h, {rung(RungKind::reconnect)});
   h.on_hook = [&](const CallHook& call) { h.answers(call.id, HookResult::done); };
@@ -173,6 +182,20 @@ HISTORY(Worker, HasWorkedWhenANewOneHasAnEngine) {
   EXPECT_EQ(h.outcomes(), Outcomes{"worker worked"});
   EXPECT_FALSE(h.alive(engine)) << "the old engine is an orphan and ended";
   EXPECT_EQ(h.signals_to(worker), std::vector<int>{SIGTERM});
+}
+
+HISTORY(Worker, ThatIsNotReplacedIsFollowedByARestartThoughAColleagueHasAnEngine) {
+  Service service = app();
+  service.engines[0].on_soft = {rung(RungKind::worker), rung(RungKind::restart)};
+  h.begin(service);
+  const ProcessId worker = h.starts_worker(h.main());
+  const ProcessId colleague = h.starts_worker(h.main());
+  const ProcessId engine = h.starts_engine(worker);
+  h.starts_engine(colleague);
+  h.at(60s);
+  h.has(engine, 500);
+  h.at(200s);
+  EXPECT_EQ(h.outcomes(), (Outcomes{"worker timed_out", "restart worked"}));
 }
 
 HISTORY(Worker, ThatIsNotReplacedIsFollowedByARestart) {

@@ -173,6 +173,23 @@ HISTORY(Memory, SlowReadingsFallOnACommonGrid) {
   EXPECT_EQ(next.size(), 1u);
 }
 
+HISTORY(Memory, OfWhatHasGrownFastOnceIsReadOften) {
+  Service service = app();
+  service.engines[0].memory.growth = Bytes{1'000'000};
+  h.begin(service);
+  const ProcessId engine = h.starts_engine(h.starts_worker(h.main()));
+  h.at(10s);
+  h.has(engine, 250);  // 200 MiB since the last reading
+  h.at(20s);
+  const MemoryWatch burst = find_process(h.world, engine)->memory;
+  ASSERT_GT(burst.worst_growth, 1e6);
+  h.has(engine, 251);
+  h.at(30s);
+  const MemoryWatch& now = find_process(h.world, engine)->memory;
+  EXPECT_GE(now.worst_growth, burst.worst_growth);
+  EXPECT_LT(now.next - *now.sampled, 5s);
+}
+
 HISTORY(Memory, LimitCrossedIsSaidOnceForAStay) {
   Plan plan = plan_of_one(app());
   plan.daemon.mode = Mode::observe;

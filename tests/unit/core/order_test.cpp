@@ -86,6 +86,20 @@ HISTORY(Order, AfterWaitsForNobodyWhoIsNotToBeStarted) {
   EXPECT_EQ(h.state("a"), ServiceState::stopped);
 }
 
+HISTORY(Order, AfterWaitsForNobodyWhomItsPolicyLetsRest) {
+  Service first = bare("a");
+  first.restart = RestartPolicy::on_failure;
+  h.begin(plan_of({first, follows("b", "a")}));
+  h.at(5s);
+  h.dies(h.main("a"), exited(0));
+  h.at(10s);
+  ASSERT_EQ(h.state("a"), ServiceState::stopped);
+  h.killed(h.main("b"));
+  h.at(20s);
+  EXPECT_EQ(h.state("b"), ServiceState::ready);
+  EXPECT_EQ(h.run("b"), 2u);
+}
+
 HISTORY(Order, AtTheEndOfTheDaemonTheLastStartedStopFirst) {
   h.begin(plan_of({bare("db"), needs("web", "db"), follows("proxy", "web")}));
   h.at(2s);

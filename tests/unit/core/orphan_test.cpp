@@ -213,6 +213,24 @@ HISTORY(Evidence, ThatAnotherWorkerIsConnectedLeavesTheEngineToTheService) {
   EXPECT_TRUE(h.says("is used by process " + std::to_string(other.pid)));
 }
 
+HISTORY(Evidence, ThatLeftAnEngineToTheServiceDoesNotKeepItsCrashFromBeingSeen) {
+  h.begin(app());
+  const ProcessId worker = h.starts_worker(h.main());
+  const ProcessId other = h.starts_worker(h.main());
+  const ProcessId engine = h.starts_engine(worker);
+  h.at(10s);
+  h.connections[engine] = other;
+  h.killed(worker);
+  h.at(60s);
+  ASSERT_TRUE(h.alive(engine));
+  h.dies(engine, by_signal(SIGSEGV));
+  EXPECT_EQ(h.count(EventKind::engine_lost, engine), 1u);
+  h.at(300s);
+  EXPECT_EQ(h.ledger()[0], "orphan subsided");
+  ASSERT_EQ(h.ledger().size(), 2u) << "a ladder heals it";
+  EXPECT_TRUE(h.ledger()[1].starts_with("lost"));
+}
+
 HISTORY(Evidence, OfTheDeadOwnersOwnChildrenDoesNotCount) {
   h.begin(app());
   const ProcessId worker = h.starts_worker(h.main());

@@ -57,6 +57,18 @@ HISTORY(Readiness, ThatCouldNotBeAskedForEndsNoRunWhateverThePlanSays) {
   EXPECT_EQ(h.state(), ServiceState::ready);
 }
 
+HISTORY(Readiness, ThatCouldNotBeAskedForOnceIsJudgedByTheAnswersSince) {
+  h.on_probe = [&h](const AskProbe& question) {
+    if (h.elapsed() < 2s) return h.cannot_ask(question.id);
+    h.answers_probe(question.id, false);
+  };
+  h.begin(asked(true));
+  h.at(11s);
+  EXPECT_EQ(h.state(), ServiceState::backoff);
+  h.at(14s);
+  EXPECT_EQ(h.run(), 2u);
+}
+
 HISTORY(Readiness, OfWhatOnlyWaitsToStopIsNotAskedFor) {
   Service db = asked();
   db.name = "db";

@@ -249,6 +249,26 @@ HISTORY(Adopted, WithASessionOfItsOwnGoesToTheServiceThatItsRunNames) {
   EXPECT_FALSE(h.alive(engine));
 }
 
+HISTORY(Adopted, AfterALookThatBeganBeforeItsOwnersDeathIsStillThatOwners) {
+  h.kernel.run_tag = false;
+  h.begin(app());
+  const ProcessId worker = h.starts_worker(h.main());
+  h.starts_worker(h.main());
+  h.at(5s);
+  const ProcessId engine = h.forks(worker, {"/srv/query-engine-debian"});
+  // A look is under way, and has passed by the place where the engine will stand.
+  Looked under_way;
+  under_way.began = h.now().steady;
+  h.after(20ms);
+  h.after_step = [&h](const Event& event, const Effects&) {
+    if (std::holds_alternative<ProcessEnded>(event)) h.after(5ms);
+  };
+  h.kernel.end(worker, by_signal(SIGKILL));
+  h.happens(under_way);
+  ASSERT_NE(find_process(h.world, engine), nullptr);
+  EXPECT_EQ(find_process(h.world, engine)->parent, worker);
+}
+
 HISTORY(Adopted, ThatNothingPointsToIsNamedAndLeftAlone) {
   h.kernel.run_tag = false;
   h.begin(app());
