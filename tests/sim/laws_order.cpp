@@ -148,9 +148,9 @@ void Laws::take_extension(const World& world, const Notified& said) {
   Run& run = found->second;
   if (run.state != ServiceState::stopping && run.state != ServiceState::starting) return;
   if (world.services.at(said.service).run != said.run || run.drain || run.killing) return;
-  // SIGKILL has begun by then, and whoever of it appears later has no more time.
-  if (run.state == ServiceState::stopping && now_.steady >= std::max(run.ask_from + run.grace, run.extended_to)) return;
   run.extended_by += *said.extend;
+  // SIGKILL may have begun by then, and whoever of it appears later has no more time.
+  if (run.state == ServiceState::stopping && now_.steady >= std::max(run.ask_from + run.grace, run.extended_to)) return;
   run.extended_to = std::max(run.extended_to, now_.steady + *said.extend);
 }
 
