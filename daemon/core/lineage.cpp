@@ -327,26 +327,28 @@ std::set<ProcessId> needed_of(const World& world, const std::string& service) {
 }
 
 /// Whether all that is asked of a line (owner_of, is_launcher, below_engine) has the same answer when `child`, itself
-/// ended, is led back to the parent of `between`.
-bool adds_nothing(const Process& between, const Process& child, const Process& above) {
+/// ended, is led back to the parent of `between`. (A launcher is known by the session above it, too; but no session
+/// that was left on the way down is come back to, so that one above stands in another one as well.)
+bool adds_nothing(const Process& between, const Process& child) {
   const bool owner_is_below = !child.program.wrapper && !is_nameless(child);
-  return !between.engine && !child.engine && between.session == above.session &&
-         (owner_is_below || between.program.wrapper);
+  return !between.engine && !child.engine && (owner_is_below || between.program.wrapper);
 }
 
 /// What forks, ends, and leaves the next one to do the same would otherwise be remembered link by link for as long as
-/// the last one lives. A link that nobody asks for is taken out: one whose children have all ended and are no engines.
+/// the last one lives. A link that nobody asks for is taken out: one whose children have all ended, and that owns no
+/// engine.
 void shorten_lines(World& world, const std::string& service, const std::set<ProcessId>& needed) {
   std::set<ProcessId> asked_for = needed;
   for_each_recorded_of(world, service, [&](const Process& child) {
     if (needed.contains(child.id) || child.engine) asked_for.insert(child.parent);
+    if (child.engine) asked_for.insert(owner_of(world, child).worker);
   });
   for_each_recorded_of(world, service, [&](Process& child) {
-    if (needed.contains(child.id)) return;
+    if (asked_for.contains(child.id)) return;
     for (;;) {
       const Process* between = find_process(world, child.parent);
       const Process* above = between != nullptr ? find_process(world, between->parent) : nullptr;
-      if (above == nullptr || asked_for.contains(between->id) || !adds_nothing(*between, child, *above)) return;
+      if (above == nullptr || asked_for.contains(between->id) || !adds_nothing(*between, child)) return;
       child.parent = above->id;
     }
   });

@@ -150,13 +150,16 @@ void Daemon::dispatch(core::Event event) {
   if (!std::exchange(posted_, true)) loop_.post([this] { turn(); });
 }
 
-/// Processes can come and go as fast as they are looked at: whoever else waits for the loop is heard in between.
+/// Processes can come and go as fast as they are looked at: then whoever else waits for the loop is heard between two
+/// looks, when all that the first one has shown is taken in.
 void Daemon::turn() {
   posted_ = true;  // what is dispatched meanwhile is taken in this turn
   const auto until = std::chrono::steady_clock::now() + longest_turn;
+  bool looked = false;
   while (!queue_.empty() || look_wanted_ || own_look_wanted_ || news_wanted_) {
-    if (std::chrono::steady_clock::now() > until) return loop_.post([this] { turn(); });
     if (queue_.empty()) {
+      if (looked && std::chrono::steady_clock::now() > until) return go_on_later();
+      looked = true;
       look_for_more();
       continue;
     }
@@ -168,6 +171,14 @@ void Daemon::turn() {
   }
   posted_ = false;
   arm();
+}
+
+void Daemon::go_on_later() {
+  if (std::exchange(rest_posted_, true)) return;
+  loop_.post([this] {
+    rest_posted_ = false;
+    turn();
+  });
 }
 
 void Daemon::arm() {

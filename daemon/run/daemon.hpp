@@ -65,6 +65,7 @@ class Daemon {
   // daemon.cpp: the loop of events
   void dispatch(core::Event event);
   void turn();
+  void go_on_later();
   void arm();
   void take_look();
   void take_news();
@@ -170,6 +171,7 @@ class Daemon {
   core::World world_;
   std::deque<core::Event> queue_;
   bool posted_ = false;
+  bool rest_posted_ = false;  ///< of a turn that was cut
   bool look_wanted_ = false;
   bool news_wanted_ = false;
   bool own_look_wanted_ = false;  ///< at our own children only

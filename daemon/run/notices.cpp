@@ -3,6 +3,7 @@
 #include "daemon/core/turn.hpp"
 #include "daemon/run/daemon.hpp"
 #include "daemon/run/notification.hpp"
+#include "daemon/run/start_time.hpp"
 
 namespace plimsoll::run {
 namespace {
@@ -12,6 +13,8 @@ bool listens(const Service& service) {
   return ready || (service.live && std::holds_alternative<NotifyProbe>(service.live->how));
 }
 
+/// Starts are read in ticks of 10 ms, and a look takes its time.
+constexpr std::chrono::milliseconds grain_of_starts{50};
 /// Of a chain of parents: a loop, or a tree that is deeper than any, ends here.
 constexpr int most_generations = 64;
 
@@ -72,9 +75,9 @@ void Daemon::take_notification(const std::string& service, const sys::Notificati
   if (parsed.main_pid) {
     const auto stat = proc_.stat(*parsed.main_pid);
     const core::ProcessId main{*parsed.main_pid, stat ? stat->start_time : 0};
-    // It may have been forked just now. Once in a while, that is looked for.
-    const bool looked_just_now = now().steady - world_.last_look < std::chrono::milliseconds{50};
-    if (stat && core::find_process(world_, main) == nullptr && !looked_just_now) take_look();
+    // Who was forked since the last look can be one of ours; who is older and not recorded is none.
+    const bool newer = stat && age_of(main.start_time) < now().steady - world_.last_look + grain_of_starts;
+    if (newer && core::find_process(world_, main) == nullptr) take_look();
     parsed.said.main = main;
   }
   dispatch(std::move(parsed.said));

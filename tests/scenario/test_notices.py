@@ -3,6 +3,7 @@
 import os
 import signal
 
+import pytest
 from harness import wait_until
 
 # An app that speaks sd_notify in a few lines of its own, as every app does that carries no library for it. It does what it
@@ -147,8 +148,9 @@ def test_an_app_whose_keep_alives_stay_away_is_restarted_and_one_that_says_so_is
     one.daemon.wait(lambda: one.daemon.service("one")["run"] >= 3, what="the second restart")
 
 
-def test_a_main_process_that_hands_on_keeps_the_run(nest):
-    one = Speaker(nest, READY)
+@pytest.mark.parametrize("sources", [[], ["--without", "connector"]], ids=["as it is", "the walk alone"])
+def test_a_main_process_that_hands_on_keeps_the_run(nest, sources):
+    one = Speaker(nest, READY, args=sources)
     first = one.daemon.service("one")["pid"]
     one.order("say READY=1")
     one.daemon.wait(lambda: one.state() == "ready", what="ready")

@@ -39,4 +39,24 @@ inline Texts service_problems(const std::string& keys) {
   return problems_of("[services.web]\ncommand = [\"x\"]\n" + keys);
 }
 
+inline const std::string web = "services.web";
+
+/// One key in line 3: what is wrong with it, without the file's name.
+inline std::string problem(const std::string& line) {
+  const Texts problems = service_problems(line + "\n");
+  if (problems.size() != 1) {
+    for (const std::string& text : problems) ADD_FAILURE() << text;
+    return std::to_string(problems.size()) + " problems";
+  }
+  return problems[0].substr(std::string{"f.toml:"}.size());
+}
+
+/// One line in an engine's table, in line 9: there is a hook "own" for owners and a hook "app" for the service.
+inline std::string engine_problem(const std::string& line) {
+  return problem(
+      "[services.web.hooks.own]\nsignal = \"USR2\"\n[services.web.hooks.app]\nexec = [\"x\"]\n"
+      "[services.web.engines.e]\nmatch = [\"q\"]\n" +
+      line);
+}
+
 }  // namespace plimsoll::config

@@ -57,6 +57,61 @@ HISTORY(Line, KeepsALinkThatAnEngineIsOwnedBy) {
   EXPECT_FALSE(h.alive(engine));
 }
 
+HISTORY(Line, OfSessionsOfTheirOwnIsNotRememberedEither) {
+  h.begin(app());
+  ProcessId last = h.starts(h.main(), {"/usr/local/bin/hopper"});
+  for (int i = 0; i < 200; ++i) {
+    const ProcessId from = last;
+    last = h.forks(from, {"/usr/local/bin/hopper"});
+    h.kernel.find(last)->session = last.pid;
+    h.happens(h.kernel.told_of(last, from, h.now().steady));
+    h.dies(from, exited(0));
+  }
+  h.after(1s);
+  EXPECT_LT(h.world.processes.size(), 10u);
+}
+
+/// The engine's owner stands above a shell that has ended, and what the owner's other child has left is connected.
+HISTORY(Line, ThroughTheDeadOwnerStillEndsAtIt) {
+  Service service = app();
+  service.engines[0].stop = {SIGTERM, 5s, {}, {}};
+  h.begin(service);
+  const ProcessId owner = h.starts_worker(h.main());
+  const ProcessId shell = h.starts(owner, {"/bin/sh", "-c", "engine"});
+  const ProcessId engine = h.starts_engine(shell);
+  const ProcessId helper = h.starts(owner, {"/usr/bin/python3", "helper.py"});
+  const ProcessId second = h.starts(helper, {"/usr/bin/python3", "helper.py"});
+  const ProcessId pool = h.starts(second, {"/usr/bin/python3", "pool.py"});
+  h.after(3s);
+  h.dies(shell, exited(0));
+  h.dies(helper, exited(0));
+  h.dies(second, exited(0));
+  h.after(3s);
+  ASSERT_EQ(h.owner(engine), owner);
+  h.ignores_signals(engine);
+  h.connections[engine] = pool;
+  h.killed(owner);
+  h.after(20s);
+  EXPECT_FALSE(h.alive(engine)) << "the owner's own descendants are no evidence that another one uses it";
+}
+
+HISTORY(Line, BelowAnEngineThatHasEndedIsNobodysEngine) {
+  h.begin(app());
+  const ProcessId worker = h.starts_worker(h.main());
+  const ProcessId engine = h.starts_engine(worker);
+  h.after(5s);
+  const ProcessId last = hops(h, h.starts(engine, {"/usr/local/bin/hopper"}), 20);
+  h.starts_engine(worker);
+  h.after(2s);
+  h.dies(engine, exited(0));
+  h.after(2s);
+  const ProcessId next = hops(h, last, 20);
+  h.after(2s);
+  const ProcessId another = h.starts_engine(next);
+  h.after(5s);
+  EXPECT_EQ(h.engine(another), std::nullopt);
+}
+
 HISTORY(Line, BelowAnEngineStaysBelowIt) {
   h.begin(app());
   const ProcessId engine = h.starts_engine(h.starts_worker(h.main()));
@@ -72,15 +127,16 @@ HISTORY(Line, BelowAnEngineStaysBelowIt) {
 HISTORY(Line, OfALauncherInAnotherSessionLeavesItsEngineToTheService) {
   h.kernel.exit_info = false;
   h.begin(app());
+  h.kernel.find(h.main())->subreaper = true;
   const ProcessId above = hops(h, h.starts(h.main(), {"/usr/local/bin/hopper"}), 20);
   const ProcessId launcher = h.forks(above, {"/usr/local/bin/hopper"});
   h.kernel.find(launcher)->session = launcher.pid;
   h.happens(h.kernel.told_of(launcher, above, h.now().steady));
   h.after(100ms);
   const ProcessId engine = h.starts_engine(launcher);
-  h.dies(above, exited(0));
   h.dies(launcher, exited(0));
-  for (int i = 0; i < 40; ++i) h.after(500ms);
+  h.dies(above, exited(0));
+  h.after(20s);
   EXPECT_TRUE(h.alive(engine));
   EXPECT_TRUE(h.of_service(engine));
   EXPECT_LT(h.world.processes.size(), 8u);

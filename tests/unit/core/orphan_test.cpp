@@ -196,7 +196,13 @@ HISTORY(Orphan, OverItsHardLineIsNotGivenTime) {
 // --- 5: counter-evidence
 // --------------------------------------------------------------------------------------------------------
 
-HISTORY(Evidence, ThatAnotherWorkerIsConnectedLeavesTheEngineToTheService) {
+struct UsedOrphan {
+  ProcessId user;
+  ProcessId engine;
+};
+
+/// Its owner was killed, and another worker holds a connection to it.
+UsedOrphan used_orphan(History& h) {
   h.begin(app());
   const ProcessId worker = h.starts_worker(h.main());
   const ProcessId other = h.starts_worker(h.main());
@@ -205,6 +211,11 @@ HISTORY(Evidence, ThatAnotherWorkerIsConnectedLeavesTheEngineToTheService) {
   h.connections[engine] = other;
   h.killed(worker);
   h.at(60s);
+  return {other, engine};
+}
+
+HISTORY(Evidence, ThatAnotherWorkerIsConnectedLeavesTheEngineToTheService) {
+  const auto [other, engine] = used_orphan(h);
   EXPECT_TRUE(h.alive(engine));
   EXPECT_EQ(h.signals_to(engine), std::vector<int>{});
   EXPECT_TRUE(h.of_service(engine));
@@ -214,14 +225,7 @@ HISTORY(Evidence, ThatAnotherWorkerIsConnectedLeavesTheEngineToTheService) {
 }
 
 HISTORY(Evidence, ThatLeftAnEngineToTheServiceDoesNotKeepItsCrashFromBeingSeen) {
-  h.begin(app());
-  const ProcessId worker = h.starts_worker(h.main());
-  const ProcessId other = h.starts_worker(h.main());
-  const ProcessId engine = h.starts_engine(worker);
-  h.at(10s);
-  h.connections[engine] = other;
-  h.killed(worker);
-  h.at(60s);
+  const auto [other, engine] = used_orphan(h);
   ASSERT_TRUE(h.alive(engine));
   h.dies(engine, by_signal(SIGSEGV));
   EXPECT_EQ(h.count(EventKind::engine_lost, engine), 1u);

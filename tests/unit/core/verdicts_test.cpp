@@ -46,13 +46,25 @@ HISTORY(Owner, IsTheServiceWhereTheRuleSaysSo) {
 // --- 2: launcher
 // -----------------------------------------------------------------------------------------------------------
 
-HISTORY(Launcher, ThatEndsYoungWithZeroGivesTheEngineToTheService) {
-  h.begin(app());
+struct Launched {
+  ProcessId worker;
+  ProcessId launcher;
+  ProcessId engine;
+};
+
+/// An engine whose launcher, a worker's child, has just left, `old` after it had started the engine.
+Launched launched(History& h, const Service& service, Duration old = 300ms, Exit exit = exited(0)) {
+  h.begin(service);
   const ProcessId worker = h.starts_worker(h.main());
   const ProcessId launcher = h.starts(worker, {"/usr/bin/python3", "daemonise.py"});
   const ProcessId engine = h.starts_engine(launcher);
-  h.after(300ms);
-  h.dies(launcher, exited(0));
+  h.after(old);
+  h.dies(launcher, exit);
+  return {worker, launcher, engine};
+}
+
+HISTORY(Launcher, ThatEndsYoungWithZeroGivesTheEngineToTheService) {
+  const auto [worker, launcher, engine] = launched(h, app());
   h.at(3s);
   EXPECT_TRUE(h.of_service(engine));
   h.killed(worker);
@@ -66,24 +78,14 @@ HISTORY(Launcher, ThatEndsYoungWithZeroGivesTheEngineToTheService) {
 }
 
 HISTORY(Launcher, ThatEndsWithAFailureIsAnOwnerThatDied) {
-  h.begin(app());
-  const ProcessId worker = h.starts_worker(h.main());
-  const ProcessId launcher = h.starts(worker, {"/usr/bin/python3", "daemonise.py"});
-  const ProcessId engine = h.starts_engine(launcher);
-  h.after(300ms);
-  h.dies(launcher, exited(1));
+  const auto [worker, launcher, engine] = launched(h, app(), 300ms, exited(1));
   h.at(3s);
   EXPECT_EQ(h.count(EventKind::engine_orphaned, engine), 1u);
   EXPECT_FALSE(h.alive(engine));
 }
 
 HISTORY(Launcher, ThatEndsOldIsAnOwnerThatDied) {
-  h.begin(app());
-  const ProcessId worker = h.starts_worker(h.main());
-  const ProcessId launcher = h.starts(worker, {"/usr/bin/python3", "daemonise.py"});
-  const ProcessId engine = h.starts_engine(launcher);
-  h.at(2s);
-  h.dies(launcher, exited(0));
+  const auto [worker, launcher, engine] = launched(h, app(), 2s);
   h.at(5s);
   EXPECT_FALSE(h.alive(engine));
 }
@@ -104,12 +106,7 @@ HISTORY(Launcher, WhoseEndNobodyCouldReadIsOneIfTheEngineHasAnotherSession) {
 
 HISTORY(Launcher, WhoseEndNobodyCouldReadIsNoneInTheSameSession) {
   h.kernel.exit_info = false;
-  h.begin(app());
-  const ProcessId worker = h.starts_worker(h.main());
-  const ProcessId launcher = h.starts(worker, {"/usr/bin/python3", "daemonise.py"});
-  const ProcessId engine = h.starts_engine(launcher);
-  h.after(300ms);
-  h.dies(launcher, exited(0));
+  const auto [worker, launcher, engine] = launched(h, app());
   h.at(5s);
   EXPECT_FALSE(h.alive(engine));
 }
@@ -118,12 +115,7 @@ HISTORY(Launcher, WhoseExitIsReadWhileTheLastEvidenceIsLookedAtTakesTheVerdictBa
   h.kernel.exit_info = false;
   Service service = app();
   service.engines[0].orphan.after = 5s;
-  h.begin(service);
-  const ProcessId worker = h.starts_worker(h.main());
-  const ProcessId launcher = h.starts(worker, {"/usr/bin/python3", "daemonise.py"});
-  const ProcessId engine = h.starts_engine(launcher);
-  h.after(300ms);
-  h.dies(launcher, exited(0));
+  const auto [worker, launcher, engine] = launched(h, service);
   h.at(5s);
   World world = h.world;
   Now now = h.now();
@@ -140,12 +132,7 @@ HISTORY(Launcher, WhoseExitIsReadOnlyLaterTakesTheVerdictBack) {
   h.kernel.exit_info = false;
   Service service = app();
   service.engines[0].orphan.after = 5s;
-  h.begin(service);
-  const ProcessId worker = h.starts_worker(h.main());
-  const ProcessId launcher = h.starts(worker, {"/usr/bin/python3", "daemonise.py"});
-  const ProcessId engine = h.starts_engine(launcher);
-  h.after(300ms);
-  h.dies(launcher, exited(0));
+  const auto [worker, launcher, engine] = launched(h, service);
   h.at(2s);
   EXPECT_EQ(h.engine(engine), EngineState::orphan);
   h.happens(ExitRead{launcher, exited(0)});
