@@ -293,6 +293,8 @@ void Daemon::look_at_our_own() {
 void Daemon::queue_around(core::Looked looked) {
   // The queue was empty before the look: what is in it now, the look itself has reaped.
   members_.take_ends();
+  // Who has ended since our children were read may have left one behind in between: no proof that a tree is empty.
+  if (looked.complete && !queue_.empty() && !census_.all_our_own_known()) looked.complete = false;
   std::deque<core::Event> ends = std::exchange(queue_, {});
   const auto is_new = [&looked](const core::Event& event) {
     const auto* ended = std::get_if<core::ProcessEnded>(&event);
