@@ -271,7 +271,7 @@ const std::vector<Rung>& rungs_for(const World& world, const std::string& servic
     return cause == Cause::hard ? engine->on_hard : engine->on_soft;
   }
   const Service* plan = plan_of(world, service);
-  if (plan == nullptr) return none;
+  if (plan == nullptr || !rule.empty()) return none;
   if (cause == Cause::hung) return plan->on_hung;
   return cause == Cause::hard ? plan->on_hard : plan->on_soft;
 }

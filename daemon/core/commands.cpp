@@ -75,7 +75,8 @@ Duration start_time(const Service& plan) {
 }
 
 void start(Turn& turn, const CommandGiven& command, ServiceLife& life) {
-  if (is_up(life)) return answer(turn, command.id, 200, command.service + " is ready already");
+  // It may be waiting to stop: the last word counts.
+  if (is_up(life) && life.wanted) return answer(turn, command.id, 200, command.service + " is ready already");
   if (life.state == ServiceState::stuck && !command.force) {
     return answer(turn, command.id, 409,
                   command.service + " is stuck, " + life.note + " (start --force leaves that behind)");

@@ -308,6 +308,14 @@ void start_cycle_clocks(Turn& turn, const std::string& service) {
   }
 }
 
+void stop_cycle_clocks(ServiceLife& life) {
+  for (CycleClock& clock : life.cycles) {
+    clock.due = false;
+    clock.next_steady.reset();
+    clock.next_wall.reset();
+  }
+}
+
 void change_cycle_clocks(Turn& turn, const std::string& service, const std::vector<Cycle>& before) {
   ServiceLife& life = turn.world.services.at(service);
   const auto& after = life.plan->cycles;
@@ -316,7 +324,7 @@ void change_cycle_clocks(Turn& turn, const std::string& service, const std::vect
   for (std::size_t i = 0; i < after.size(); ++i) {
     if (i < before.size() && before[i] == after[i]) continue;
     life.cycles[i] = {};
-    if (is_up(life)) plan_next(turn, service, after[i], life.cycles[i]);
+    if (life.state == ServiceState::ready) plan_next(turn, service, after[i], life.cycles[i]);
   }
 }
 

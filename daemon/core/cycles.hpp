@@ -10,6 +10,8 @@ namespace plimsoll::core {
 /// At ready: the grid of `every` counts from there, cron from now; what was due in the run before is not due in this
 /// one.
 void start_cycle_clocks(Turn& turn, const std::string& service);
+/// At its launch: until it is ready, or for as long as it is late, nothing is due.
+void stop_cycle_clocks(ServiceLife& life);
 /// A reload changed the cycles: those that are as they were go on, the others begin anew.
 void change_cycle_clocks(Turn& turn, const std::string& service, const std::vector<Cycle>& before);
 

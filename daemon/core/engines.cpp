@@ -184,7 +184,8 @@ void heal(Turn& turn, Process& engine) {
   const bool owner_gone = !owner.service() && (worker == nullptr || !worker->alive());
   const SlotKey key = slot_of(turn.world, engine);
   if (is_laddered(turn.world, engine)) return;
-  if (owner_gone || engine.engine->replaced || run_is_ending(turn.world, engine.service)) {
+  const bool rule_gone = rule_of(turn.world, engine.service, engine.engine->rule) == nullptr;
+  if (owner_gone || rule_gone || engine.engine->replaced || run_is_ending(turn.world, engine.service)) {
     engine.engine->state = EngineState::gone;
     engine.engine->heal_deadline = never;
     turn.changed = true;
@@ -246,6 +247,7 @@ void consider_as_engine(Turn& turn, Process& process) {
   if (process.engine && process.engine->rule == rule->name) return;
   process.engine = Engine{};
   process.engine->rule = rule->name;
+  if (process.state == 'T') process.engine->stopped_since = turn.now.steady;
   read_at(turn.world, process, turn.now.steady);
   turn.touch(process.service);
   turn.changed = true;

@@ -188,10 +188,11 @@ void forget_slots(World& world, const std::string& service) {
   world.slots.erase(slots.begin(), slots.end());
 }
 
-void preempt_rule(Turn& turn, const std::string& service, const std::string& rule) {
+void preempt_without_rule(Turn& turn) {
   for (auto& [key, slot] : turn.world.slots) {
-    if (key.service == service && key.rule == rule && slot.ladder)
-      preempt(turn, Place{key.service, key.rule, &slot}, "its rule left the plan");
+    if (rule_of(turn.world, key.service, key.rule) != nullptr) continue;
+    if (slot.ladder) preempt(turn, Place{key.service, key.rule, &slot}, "its rule left the plan");
+    slot.exhausted = slot.hard_exhausted = false;
   }
 }
 

@@ -45,8 +45,8 @@ Steady ladders_deadline(const World& world, const std::string& service);
 
 /// Ends every ladder of a service without a verdict: its run is over by somebody else's doing.
 void preempt_ladders(Turn& turn, const std::string& service);
-/// A reload took the rule away.
-void preempt_rule(Turn& turn, const std::string& service, const std::string& rule);
+/// A reload took rules away: their ladders end, those for an engine that is dead already, too.
+void preempt_without_rule(Turn& turn);
 /// The service is out of the plan.
 void forget_slots(World& world, const std::string& service);
 

@@ -2,6 +2,7 @@
 
 #include <csignal>
 
+#include "daemon/core/cycles.hpp"
 #include "daemon/core/lifecycle.hpp"
 #include "daemon/core/order.hpp"
 #include "daemon/core/policy.hpp"
@@ -59,9 +60,13 @@ void try_to_spawn(Turn& turn, const std::string& service, ServiceLife& life) {
     if (life.leftovers_deadline == never) life.leftovers_deadline = turn.now.steady;
     return look_for_leftovers(turn, service, life);
   }
+  // An operator's word about them holds for as long as nobody looks for new ones.
+  if (std::exchange(life.force, false)) {
+    life.leftovers_clear = true;
+    life.leftovers.clear();
+  }
   ++life.run;
   life.spawning = true;
-  life.force = false;
   life.note.clear();
   turn.emit(Spawn{service, life.run});
 }
@@ -78,10 +83,12 @@ void take_spawn(Turn& turn, const SpawnSucceeded& spawned) {
   ServiceLife& life = found->second;
   life.spawning = false;
   life.main = spawned.main;
+  life.launched = life.plan;
   life.spawned_at = life.ready_at = turn.now.steady;
   life.expected_end = false;
   life.engine_missing_since.reset();
   life.tree = {};
+  stop_cycle_clocks(life);
   Process main;
   main.id = spawned.main;
   main.service = spawned.service;

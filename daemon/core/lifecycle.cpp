@@ -114,6 +114,7 @@ void replace_run(Turn& turn, const std::string& service) {
   life.refusal = {};
   life.cause = StopCause::none;
   set_state(turn, service, ServiceState::starting, "starting, its command has changed");
+  want_engines_of(turn, service);
 }
 
 void after_the_end(Turn& turn, const std::string& service, Afterwards afterwards) {
@@ -190,9 +191,10 @@ void settle_run(Turn& turn, const std::string& name, ServiceLife& life) {
     return end_run(turn, name, turn.world.stopping ? StopCause::shutdown : StopCause::operator_, afterwards,
                    "stopping");
   }
-  const bool task_at_work = life.plan->kind == ServiceKind::task && life.state == ServiceState::starting;
-  if (task_at_work && turn.now.steady >= life.deadline)
-    return end_as_failed(turn, name, "not done after " + to_text(*life.plan->time_limit));
+  const Service& launched = *life.launched;
+  const bool task_at_work = launched.kind == ServiceKind::task && life.state == ServiceState::starting;
+  if (task_at_work && launched.time_limit && turn.now.steady >= life.deadline)
+    return end_as_failed(turn, name, "not done after " + to_text(*launched.time_limit));
   settle_readiness(turn, name, life);
 }
 

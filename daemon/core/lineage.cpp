@@ -42,7 +42,7 @@ constexpr Duration grain{10};
 
 /// Services with `session = "group"` share the daemon's: a process that stands in it can be of any of them.
 bool in_our_session(const World& world, const Process& newcomer) {
-  return newcomer.session != 0 && newcomer.session == world.machine.session;
+  return newcomer.session == world.machine.session;
 }
 
 /// docs/verdicts.md, 3.1: the owner on which all members agree that died since the last look, in whose session it

@@ -44,7 +44,7 @@ void rest(Turn& turn, ServiceLife& life, Duration time) {
 
 /// The state's own deadline, and never a moment later than the daemon's when everything stops.
 void extend(Turn& turn, ServiceLife& life, Duration time) {
-  const bool starts = life.state == ServiceState::starting && life.main != nobody && life.plan->ready;
+  const bool starts = life.state == ServiceState::starting && life.main != nobody && life.launched->ready;
   const bool stops = life.state == ServiceState::stopping && !life.killing && life.draining == 0;
   if (starts || stops) life.deadline = std::max(life.deadline, turn.now.steady + time);
 }

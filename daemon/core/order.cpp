@@ -61,6 +61,17 @@ void release_engines_of(Turn& turn, const std::string& app) {
   }
 }
 
+void want_engines_of(Turn& turn, const std::string& app) {
+  for (const std::string& name : dependents_of(turn.world, app)) {
+    const auto found = turn.world.services.find(name);
+    if (found == turn.world.services.end() || found->second.plan->engine_of != app || found->second.wanted) continue;
+    found->second.wanted = true;
+    found->second.cause = StopCause::none;
+    turn.touch_around(name);
+    turn.changed = true;
+  }
+}
+
 void restart_engines_of(Turn& turn, const std::string& app) {
   for (const std::string& name : dependents_of(turn.world, app)) {
     const auto found = turn.world.services.find(name);

@@ -19,6 +19,9 @@ bool stop_waits(const World& world, const std::string& service);
 /// The app is gone for good: the engines that the daemon launched for it are not wanted any more.
 void release_engines_of(Turn& turn, const std::string& app);
 
+/// The app is to run again: so are those that were no longer needed.
+void want_engines_of(Turn& turn, const std::string& app);
+
 /// The app's next run is to have new ones, of those that say so.
 void restart_engines_of(Turn& turn, const std::string& app);
 

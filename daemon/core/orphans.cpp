@@ -100,6 +100,8 @@ void revoke(Turn& turn, Process& engine, const std::string& why) {
   state.by_service = true;
   state.phase = Engine::Phase::none;
   state.deadline = state.due = never;
+  // What it was asked as an orphan is no reason to leave it out when the service stops, or to expect its end.
+  if (!engine.killed) engine.asked.reset();
   record(turn, entry(EventKind::engine_orphaned, engine,
                      "engine " + std::to_string(engine.id.pid) + " " + why +
                          ": left alone, owned by the service from now on"));

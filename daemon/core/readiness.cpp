@@ -31,12 +31,12 @@ std::string took(const Turn& turn, const ServiceLife& life) {
 }
 
 bool waits_for_ready(const ServiceLife& life) {
-  return life.plan->ready && life.plan->kind == ServiceKind::service && life.main != nobody &&
+  return life.main != nobody && life.launched->ready && life.launched->kind == ServiceKind::service &&
          (life.state == ServiceState::starting || life.state == ServiceState::late);
 }
 
 void time_is_over(Turn& turn, const std::string& service, ServiceLife& life) {
-  const Readiness& ready = *life.plan->ready;
+  const Readiness& ready = *life.launched->ready;
   const std::string& last = life.readiness.last;
   const std::string why = "not ready after " + to_text(ready.timeout) +
                           (life.readiness.unasked ? " (it could not be asked)"
@@ -53,7 +53,7 @@ void time_is_over(Turn& turn, const std::string& service, ServiceLife& life) {
 void begin_readiness(Turn& turn, const std::string& service, ServiceLife& life) {
   life.readiness = {};
   life.notices = {};
-  const Service& plan = *life.plan;
+  const Service& plan = *life.launched;
   if (plan.kind == ServiceKind::task) {
     set_state(turn, service, ServiceState::starting, "at work: " + run_text(life));
     if (plan.time_limit) life.deadline = turn.now.steady + *plan.time_limit;
@@ -91,7 +91,7 @@ void take_ready_said(Turn& turn, const ReadySaid& said) {
 
 void take_ready_notice(Turn& turn, const Notified& said, ServiceLife& life) {
   life.notices.rests_until = Steady::min();
-  if (!waits_for_ready(life) || !std::holds_alternative<NotifyProbe>(life.plan->ready->how)) return;
+  if (!waits_for_ready(life) || !std::holds_alternative<NotifyProbe>(life.launched->ready->how)) return;
   become_ready(turn, said.service, life,
                "ready" + took(turn, life) + ": " + run_text(life) + ", process " + std::to_string(said.sender) +
                    " said so (READY=1)");
@@ -99,7 +99,7 @@ void take_ready_notice(Turn& turn, const Notified& said, ServiceLife& life) {
 
 void settle_readiness(Turn& turn, const std::string& service, ServiceLife& life) {
   if (!waits_for_ready(life)) return;
-  const Readiness& ready = *life.plan->ready;
+  const Readiness& ready = *life.launched->ready;
   if (life.state == ServiceState::starting && turn.now.steady >= life.deadline)
     return time_is_over(turn, service, life);
   if (std::holds_alternative<DelayProbe>(ready.how)) {

@@ -20,6 +20,7 @@ void apply(Turn& turn, const std::string& name, ServiceLife& life, std::shared_p
     if (life.afterwards == Afterwards::forget) life.afterwards = Afterwards::start;
   }
   if (!life.plan->container) life.container = {};
+  if (life.plan->engines.empty()) life.engine_missing_since.reset();
   if (*before == *life.plan) return;
   if (before->cycles != life.plan->cycles) change_cycle_clocks(turn, name, before->cycles);
   if (needs_restart(*before, *life.plan)) replace_run(turn, name);
@@ -27,13 +28,15 @@ void apply(Turn& turn, const std::string& name, ServiceLife& life, std::shared_p
 
 /// Rules may have come, gone or changed their globs: every process is looked at again by the new ones.
 void match_again(Turn& turn) {
+  preempt_without_rule(turn);
   for (auto& [id, process] : turn.world.processes) {
     if (!process.alive()) continue;
     if (process.engine && rule_of(turn.world, process.service, process.engine->rule) == nullptr) {
-      preempt_rule(turn, process.service, process.engine->rule);
       drop_orphan(turn, process);
       process.engine.reset();
     }
+    const Service* plan = plan_of(turn.world, process.service);
+    if (plan != nullptr && plan->engines.empty()) process.engine_missing_since.reset();
     process.memory.next = never;
     consider_as_engine(turn, process);
   }

@@ -228,6 +228,8 @@ enum class Afterwards { stay_stopped, start, back_off, fail, forget, done };
 
 struct ServiceLife {
   std::shared_ptr<const Service> plan;  ///< by which it lives now; a changed command holds from the next run on
+  /// By which the run was launched: its `kind`, `ready` and `time_limit` hold until it ends. Null before the first.
+  std::shared_ptr<const Service> launched;
   bool retiring = false;                ///< left the plan: forgotten when stopped
   ServiceState state = ServiceState::stopped;
   bool wanted = false;  ///< an operator or the plan wants it up
@@ -302,7 +304,9 @@ struct Holding {
 struct Machine {
   std::uint64_t seed = 0;  ///< of this host, for jitter: a fleet does not cycle all at once
   Bytes statm_bound;  ///< how far statm can be below the truth, for a process of a few threads; 0 where it is exact
-  int session = 0;    ///< the daemon's own, which says of nobody whose it is; 0: the only service may share it
+  /// The daemon's own, which says of nobody whose it is. 0 is one, too: that of a leader outside of our pid namespace.
+  /// Nothing: the only service may share it.
+  std::optional<int> session;
 };
 
 struct World {

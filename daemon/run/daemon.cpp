@@ -112,7 +112,7 @@ int Daemon::run() {
   core::Machine machine;
   machine.seed = host_seed();
   // In `--` mode it is the command's too.
-  machine.session = plan_->entrypoint ? 0 : ::getsid(0);
+  if (!plan_->entrypoint) machine.session = ::getsid(0);
   machine.statm_bound = Bytes{statm_.per_process + statm_.per_thread};
   world_ = core::make_world(plan_, machine, now());
   if (!listen()) return another_daemon;

@@ -289,12 +289,18 @@ bool Life::decide_edge(const Decision& d) {
     case Act::reloads: {
       Random random(mix(d.a, d.b));
       plan_ = std::make_shared<const Plan>(changed_plan(*plan_, random));
-      if (d.c % 4 == 0) {
-        // Back to the first one.
+      const auto first_plan = [this] {
         Random first(mix(seed_, 2));
-        plan_ = std::make_shared<const Plan>(random_plan(first));
-      }
+        return std::make_shared<const Plan>(random_plan(first));
+      };
+      if (d.c % 4 == 0) plan_ = first_plan();
       happens(PlanReplaced{plan_, "root"});
+      // A mistake, and back at once: what has left the plan may have stopped meanwhile, or not.
+      if (d.c % 4 == 1)
+        later(millis(d.b % 4'000), [this, first_plan] {
+          plan_ = first_plan();
+          happens(PlanReplaced{plan_, "root"});
+        });
       return true;
     }
     case Act::forwards: forward(d); return true;

@@ -260,7 +260,7 @@ void Laws::take_event(const World& world, const Event& event) {
   if (const auto* said = std::get_if<Notified>(&event)) take_extension(world, *said);
   if (const auto* looked = std::get_if<LeftoversLookedFor>(&event)) {
     runs_[looked->service].leftovers_hidden = !looked->readable;
-    if (!looked->found.empty()) runs_[looked->service].leftovers_at = now_.steady;
+    if (!looked->found.empty() || !looked->readable) runs_[looked->service].leftovers_at = now_.steady;
   }
   if (const auto* answered = std::get_if<HookAnswered>(&event)) hooks_.erase(answered->hook);
   if (std::holds_alternative<StopRequested>(event)) take_stop_request();

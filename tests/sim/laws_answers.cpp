@@ -75,8 +75,9 @@ void Laws::cancel_question(ProbeId id) {
 void Laws::check_hung(const World& world, const Intervention& one) {
   const Service* service = plan_of(world, one.service);
   const SimProcess* process = nullptr;
-  for (const SimProcess* living : kernel_.living()) {
-    if (living->id.pid == one.pid && !one.rule.empty()) process = living;
+  // It may have ended meanwhile, and nobody has been told.
+  for (const auto& [id, other] : kernel_.all()) {
+    if (id.pid == one.pid && other.service == one.service && !one.rule.empty()) process = &other;
   }
   const EngineRule* rule = process != nullptr ? rule_of(world, *process) : nullptr;
   const auto& live = one.rule.empty() ? service->live : rule != nullptr ? rule->live : service->live;

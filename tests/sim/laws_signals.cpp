@@ -238,7 +238,8 @@ void Laws::check_kill(const World& world, const SimProcess& process, Seen& seen)
   if (grace_over || last_resort) return;
   // Law of the hung: nothing else reaches what is stopped, and what answers nobody may be ended so by its own ladder.
   const bool hung = std::any_of(world.ledger.rbegin(), world.ledger.rend(), [&](const Intervention& one) {
-    return one.cause == Cause::hung && one.pid == process.id.pid && one.ended == never;
+    // Another ladder may have ended the run in the same step, and this one with it.
+    return one.cause == Cause::hung && one.pid == process.id.pid && (one.ended == never || one.ended == now_.steady);
   });
   const bool hard = hard_reached(world, process) || hung;
   if (!hard)

@@ -33,6 +33,19 @@ HISTORY(Command, RestartAfterAStopThatStillWaitsIsTheLastWord) {
   EXPECT_EQ(h.run("db"), 2u);
 }
 
+HISTORY(Command, StartAfterAStopThatStillWaitsIsTheLastWord) {
+  Service web = bare("web");
+  web.required = {"db"};
+  h.begin(plan_of({bare("db"), web}));
+  h.ignores_signals(h.main("web"));
+  h.asks(CommandAct::stop, "db");
+  const CommandId start = h.asks(CommandAct::start, "db");
+  h.at(60s);
+  EXPECT_EQ(h.status(start), 200);
+  EXPECT_EQ(h.state("db"), ServiceState::ready);
+  EXPECT_EQ(h.run("db"), 1u);
+}
+
 HISTORY(Command, ForAnUnknownServiceNamesTheKnownOnes) {
   h.begin(plan_of({bare("db"), bare("web")}));
   const CommandId id = h.asks(CommandAct::stop, "wbe");

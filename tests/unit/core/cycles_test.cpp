@@ -250,6 +250,18 @@ HISTORY(Cycle, ThatHadToWaitIsNotOwedToTheNextRun) {
   EXPECT_EQ(rounds(h).size(), 1u);
 }
 
+HISTORY(Cycle, OfTheRunBeforeIsNothingToOneThatIsLate) {
+  Service service = with(every(1min, CycleAct::restart));
+  service.ready = Readiness{TcpProbe{"127.0.0.1", "8000"}, 1s, 5s, false};
+  h.on_probe = [&h](const AskProbe& question) { h.answers_probe(question.id, h.run() == 1); };
+  h.begin(service);
+  h.at(55s);
+  h.killed(h.main());
+  h.at(5min);
+  EXPECT_EQ(h.run(), 2u) << "a migration may take its time";
+  EXPECT_EQ(h.state(), ServiceState::late);
+}
+
 HISTORY(Cycle, NeitherWaitsForNorStartsACoolDown) {
   Service service = with(every(1min));
   service.engines[0].memory.soft = mib(400);

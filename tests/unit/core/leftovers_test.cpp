@@ -37,6 +37,23 @@ HISTORY(Leftovers, AreLeftByAForcedStart) {
   EXPECT_EQ(h.status(start), 200);
 }
 
+HISTORY(Leftovers, ThatAForcedStartHasLeftDoNotKeepTheNextRunWaiting) {
+  h.leftovers = {{{77, 1}, "gunicorn", 4, 55}};
+  Service service = bare();
+  service.ready = Readiness{DelayProbe{3s}, 1s, 10s, false};
+  h.begin(service);
+  h.at(1s);
+  const CommandId start = h.asks(CommandAct::start, "app", [](CommandGiven& c) { c.force = true; });
+  h.at(2s);
+  EXPECT_EQ(h.status(start), 0) << "it starts, and is not ready yet";
+  h.at(10s);
+  EXPECT_EQ(h.status(start), 200);
+  h.killed(h.main());
+  h.at(60s);
+  EXPECT_EQ(h.run(), 2u);
+  EXPECT_EQ(h.state(), ServiceState::ready);
+}
+
 HISTORY(Leftovers, AreEndedWhereThePlanSaysSo) {
   Service service = bare();
   service.leftovers = LeftoverPolicy::end;

@@ -140,6 +140,21 @@ Plan bridge(bool with_app = false, RestartPolicy policy = RestartPolicy::on_fail
   return plan_of({engine, web});
 }
 
+HISTORY(EngineOf, IsStartedAgainWithAnAppThatAReloadRevives) {
+  Plan plan = bridge(false, RestartPolicy::never);
+  h.begin(plan);
+  h.at(2s);
+  h.killed(h.main("web"));
+  h.at(10s);
+  ASSERT_EQ(h.state("web"), ServiceState::failed);
+  ASSERT_EQ(h.state("bridge"), ServiceState::stopped);
+  plan.services[1].command = {"/usr/bin/gunicorn", "app:mended"};
+  h.reloads(plan);
+  h.at(20s);
+  EXPECT_EQ(h.state("bridge"), ServiceState::ready);
+  EXPECT_EQ(h.state("web"), ServiceState::ready);
+}
+
 HISTORY(EngineOf, SurvivesTheAppsRestart) {
   h.begin(bridge());
   h.at(2s);

@@ -290,6 +290,9 @@ HISTORY(Evidence, IsLookedAtAgainBeforeSigkill) {
   h.at(60s);
   EXPECT_EQ(h.signals_to(engine), std::vector<int>{SIGTERM});
   EXPECT_TRUE(h.alive(engine));
+  h.asks(CommandAct::stop);
+  h.at(61s);
+  EXPECT_EQ(h.signals_to(engine), (std::vector<int>{SIGTERM, SIGTERM})) << "it is the service's, and stops with it";
 }
 
 HISTORY(Evidence, ThatCannotBeHadGives15Seconds) {

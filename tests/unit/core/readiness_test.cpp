@@ -181,6 +181,26 @@ HISTORY(Readiness, ThatDoesNotComeIsWhatAStartCommandIsTold) {
   EXPECT_NE(h.message(id).find("late"), std::string::npos);
 }
 
+HISTORY(Readiness, OfARunIsWhatItWasLaunchedWithWhateverAReloadSays) {
+  Service web = asked();
+  web.name = "web";
+  Service proxy = bare("proxy");
+  proxy.required = {"web"};
+  answers_from(h, 30s);
+  h.begin(plan_of({web, proxy}));
+  h.at(5s);
+  web.ready.reset();
+  h.reloads(plan_of({web, proxy}));
+  h.at(12s);
+  EXPECT_EQ(h.state("web"), ServiceState::late) << "it was launched to be asked for ten seconds";
+  h.at(40s);
+  EXPECT_EQ(h.state("web"), ServiceState::ready);
+  EXPECT_EQ(h.state("proxy"), ServiceState::ready);
+  h.killed(h.main("web"));
+  h.at(50s);
+  EXPECT_EQ(h.state("web"), ServiceState::ready) << "its next run is asked nothing";
+}
+
 // --- Tasks
 
 Service task(std::string name = "migrate") {
@@ -189,6 +209,18 @@ Service task(std::string name = "migrate") {
   service.time_limit = 30s;
   service.backoff.first = 2s;
   return service;
+}
+
+HISTORY(Task, KeepsTheTimeLimitOfItsLaunchWhateverAReloadSays) {
+  Service migrate = task();
+  h.begin(migrate);
+  h.at(5s);
+  migrate.time_limit.reset();
+  h.reloads(migrate);
+  h.at(31s);
+  EXPECT_TRUE(h.says("not done after 30s"));
+  h.at(100s);
+  EXPECT_EQ(h.run("migrate"), 2u) << "the next one has none";
 }
 
 HISTORY(Task, IsReadyWhenItsWorkIsDone) {

@@ -68,6 +68,40 @@ HISTORY(Reload, ThatBringsBackAServiceWhileItStopsStartsItAgain) {
   EXPECT_EQ(h.run("a"), 2u);
 }
 
+HISTORY(Reload, ThatRemovesARuleLetsTheLostEngineGo) {
+  Service service = app();
+  service.heal = 90s;
+  service.on_soft = {rung(RungKind::restart)};
+  h.begin(service);
+  const ProcessId engine = h.starts_engine(h.starts_worker(h.main()));
+  h.at(10s);
+  h.killed(engine);
+  h.at(20s);
+  ASSERT_EQ(h.engine(engine), EngineState::lost);
+  service.engines.clear();
+  h.reloads(service);
+  h.at(10min);
+  EXPECT_EQ(h.run(), 1u);
+  EXPECT_EQ(h.ledger(), std::vector<std::string>{});
+  EXPECT_TRUE(h.well());
+}
+
+HISTORY(Reload, ThatRemovesARuleEndsTheLadderForItsDeadEngine) {
+  Service service = app();
+  service.heal = 30s;
+  h.begin(service);
+  const ProcessId engine = h.starts_engine(h.starts_worker(h.main()));
+  h.at(10s);
+  h.killed(engine);
+  h.at(45s);
+  ASSERT_EQ(h.ledger(), std::vector<std::string>{"lost open"});
+  service.engines.clear();
+  h.reloads(service);
+  h.at(10min);
+  EXPECT_EQ(h.run(), 1u) << "no restart for a rule that is gone";
+  EXPECT_TRUE(h.well());
+}
+
 HISTORY(Reload, ThatRemovesAServiceEndsItsLadderToo) {
   Service service = app();
   service.engines[0].on_soft = {rung(RungKind::worker), rung(RungKind::restart)};
