@@ -45,7 +45,8 @@ void LineSink::choose_way() {
     // Another user's pipe, as in many a container, cannot be opened.
     way_ = reopened_ ? Way::own_description : Way::polled;
   }
-  if (way_ != Way::plain) watch_ = std::make_unique<Watch>(loop_, reopened_ ? reopened_.get() : fd_);
+  // Asio makes what it waits for non-blocking: only what is ours alone is given to it, the others are tried again.
+  if (reopened_) watch_ = std::make_unique<Watch>(loop_, reopened_.get());
 }
 
 void LineSink::write(std::string_view lines) {
@@ -127,7 +128,7 @@ void LineSink::on_error(int error) {
     watch_->when_writable([this] { flush(); });
     return;
   }
-  if (full || error == EAGAIN) {
+  if (full || error == EAGAIN || error == ENOBUFS) {
     blocked_ = true;
     retry_.set_after(retry_after, [this] { flush(); });
     return;

@@ -98,13 +98,14 @@ class Members {
   /// A process of our own that is no member (an exec hook): reaped here too. `on_end` comes once, in a later turn.
   void add_helper(pid_t pid, sys::Fd pidfd, std::function<void(sys::WaitStatus)> on_end);
   [[nodiscard]] bool is_helper(pid_t pid) const { return helpers_.contains(pid); }
-  /// ESRCH when it has been reaped.
+  /// To it and its group, which is its own; whatever of the group outlives it is killed. ESRCH when it has been reaped.
   sys::error_code signal_helper(pid_t pid, int signal);
 
  private:
   struct Helper {
     sys::Fd pidfd;
     std::function<void(sys::WaitStatus)> on_end;
+    bool ended_by_us = false;
   };
   using Steady = std::chrono::steady_clock::time_point;
 

@@ -13,24 +13,15 @@ namespace plimsoll::sys {
 namespace {
 
 constexpr std::size_t longest_text = 4'096;
-constexpr std::size_t most_descriptors = 253;  // SCM_MAX_FD: more than these the kernel does not pass
 
-/// What the kernel has put beside a datagram: who sent it, and descriptors, which nobody here has use for.
+/// What the kernel has put beside a datagram: who sent it.
 void read_beside(msghdr& message, Notification& into) {
   for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr; part = CMSG_NXTHDR(&message, part)) {
-    if (part->cmsg_level != SOL_SOCKET) continue;
-    if (part->cmsg_type == SCM_CREDENTIALS && part->cmsg_len >= CMSG_LEN(sizeof(ucred))) {
-      ucred sender{};
-      std::memcpy(&sender, CMSG_DATA(part), sizeof sender);
-      into.sender = sender.pid;
-    } else if (part->cmsg_type == SCM_RIGHTS) {
-      const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-      for (std::size_t i = 0; i < count; ++i) {
-        int number = -1;
-        std::memcpy(&number, CMSG_DATA(part) + i * sizeof number, sizeof number);
-        const Fd closed(number);
-      }
-    }
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_CREDENTIALS) continue;
+    if (part->cmsg_len < CMSG_LEN(sizeof(ucred))) continue;
+    ucred sender{};
+    std::memcpy(&sender, CMSG_DATA(part), sizeof sender);
+    into.sender = sender.pid;
   }
 }
 
@@ -56,7 +47,9 @@ Result<std::optional<Notification>> NotifySocket::take() {
   Notification taken;
   taken.text.resize(longest_text);
   iovec buffer{taken.text.data(), taken.text.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(most_descriptors * sizeof(int))> control{};
+  // Room for who sent it and no more. Descriptors that come along are anybody's, and to close one can wait for whoever
+  // serves it: what does not fit the kernel lets go without giving it to us, which is all that a BARRIER=1 asks for.
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(ucred))> control{};
   msghdr message{};
   message.msg_iov = &buffer;
   message.msg_iovlen = 1;
@@ -64,7 +57,7 @@ Result<std::optional<Notification>> NotifySocket::take() {
   message.msg_controllen = control.size();
   ssize_t size = 0;
   do {
-    size = ::recvmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    size = ::recvmsg(socket_.get(), &message, MSG_DONTWAIT);
   } while (size < 0 && errno == EINTR);
   if (size < 0 && errno == EAGAIN) return std::optional<Notification>{};
   if (size < 0) return last_error();

@@ -27,7 +27,9 @@ Result<Fd> open_to_read(const std::string& path) {
 
 /// `longest_line`: the file is made of lines no longer than that, so that a read which leaves room for another one was
 /// the last; to be told so by an empty read can cost as much as the whole table did. 0: read until nothing comes.
-Result<std::string> read_file(const std::string& path, std::size_t longest_line = 0) {
+/// No more than `most` bytes are read.
+Result<std::string> read_file(const std::string& path, std::size_t longest_line = 0,
+                              std::size_t most = std::string::npos) {
   const auto fd = open_to_read(path);
   if (!fd) return fd.error();
   std::string text;
@@ -40,6 +42,7 @@ Result<std::string> read_file(const std::string& path, std::size_t longest_line 
     text.append(piece.data(), static_cast<std::size_t>(got));
     const std::size_t room = piece.size() - static_cast<std::size_t>(got);
     if (longest_line != 0 && room > longest_line && text.back() == '\n') return text;
+    if (text.size() >= most) return text;
   }
 }
 
@@ -128,14 +131,21 @@ bool ProcFs::cannot_say(const error_code& error) const {
   return ::lstat((root_ + "/self").c_str(), &found) != 0;
 }
 
+namespace {
+
+/// Where a process's words are in its memory is for itself to say (PR_SET_MM, prctl(2)): the kernel sets no bound.
+constexpr std::size_t most_of_words = 1 << 20;
+
+}  // namespace
+
 Result<std::vector<std::string>> ProcFs::cmdline(pid_t pid) const {
-  const auto text = read_file(path(pid, "cmdline"));
+  const auto text = read_file(path(pid, "cmdline"), 0, most_of_words);
   if (!text) return text.error();
   return parse_words(*text);
 }
 
 Result<std::vector<std::string>> ProcFs::environ(pid_t pid) const {
-  const auto text = read_file(path(pid, "environ"));
+  const auto text = read_file(path(pid, "environ"), 0, most_of_words);
   if (!text) return text.error();
   return parse_words(*text);
 }

@@ -337,6 +337,22 @@ TEST_F(HookTest, CommandWhoseServiceHasNoUserHasFailed) {
   EXPECT_EQ(answer.detail, "cannot start it: user: no user 'x'");
 }
 
+TEST_F(HookTest, CommandThatIsEndedTakesWhatItHasStartedAlong) {
+  const ScratchFolder folder;
+  const std::string script = "(trap '' TERM; echo ready > '" + (folder / "ready") +
+                             "'; while :; do sleep 1000; done) & echo $! > '" + (folder / "pid") + "'; wait";
+  const auto answer = answer_to(hook_of(ExecHook{{"sh", "-c", script}}, Duration{500}));
+  EXPECT_EQ(answer.result, HookResult::timed_out);
+  std::ifstream file(folder / "pid");
+  pid_t started = 0;
+  ASSERT_TRUE(file >> started);
+  const auto over = [&] {
+    const auto stat = edge.proc.stat(started);
+    return !stat || stat->state == 'Z';
+  };
+  edge.until(over, "the end of what ignores SIGTERM");
+}
+
 TEST_F(HookTest, CommandThatIgnoresItsEndIsKilledAfterItsDeadline) {
   const auto answer =
       answer_to(hook_of(ExecHook{{"sh", "-c", "trap '' TERM; while :; do sleep 1000; done"}}, Duration{200}));

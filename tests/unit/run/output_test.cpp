@@ -231,6 +231,7 @@ TEST(LineSink, SocketIsWrittenToWithoutBlocking) {
     expected += line;
   }
   EXPECT_GT(sink.waiting(), 0U) << "more than a socket takes";
+  EXPECT_EQ(::fcntl(writer.get(), F_GETFL) & O_NONBLOCK, 0) << "the services may have it, too";
   std::string said;
   edge.until([&] { return (said += read_what_is_there(reader.get())).size() >= expected.size(); }, "all of it");
   EXPECT_EQ(said, expected);

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <future>
 #include <thread>
 
@@ -55,6 +56,14 @@ TEST_F(FixtureTree, ListOfATreeThatIsNotThereIsAnError) {
   const auto listed = ProcFs(tree / "missing").list();
   ASSERT_FALSE(listed);
   EXPECT_EQ(listed.error().value(), ENOENT);
+}
+
+TEST_F(FixtureTree, WordsWithoutEndAreReadOnlySoFar) {
+  fs::create_directory(tree / "77");
+  std::ofstream(tree / "77/environ") << std::string(std::size_t{5} << 20, '\0');
+  const auto words = proc.environ(77);
+  ASSERT_TRUE(words);
+  EXPECT_LE(words->size(), (std::size_t{1} << 20) + 4096);
 }
 
 TEST_F(FixtureTree, ProcessThatIsNotThereIsEnoentEverywhere) {
