@@ -230,7 +230,7 @@ struct ServiceLife {
   std::shared_ptr<const Service> plan;  ///< by which it lives now; a changed command holds from the next run on
   /// By which the run was launched: its `kind`, `ready` and `time_limit` hold until it ends. Null before the first.
   std::shared_ptr<const Service> launched;
-  bool retiring = false;                ///< left the plan: forgotten when stopped
+  bool retiring = false;  ///< left the plan: forgotten when stopped
   ServiceState state = ServiceState::stopped;
   bool wanted = false;  ///< an operator or the plan wants it up
   Steady due = never;   ///< when something of it moves on next: its place in the agenda (turn.hpp)
