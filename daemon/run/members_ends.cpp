@@ -1,6 +1,4 @@
 // Ends: who reaps, how it is learnt how a process ended, and asking again.
-#include <unistd.h>
-
 #include <algorithm>
 #include <csignal>
 #include <utility>
@@ -29,11 +27,6 @@ constexpr seconds oom_explains_for{2};
 
 WallTime wall_now() {
   return std::chrono::time_point_cast<milliseconds>(std::chrono::system_clock::now());
-}
-
-/// What a shell has started ends with it. `leader` is not reaped: until then no other group can have its number.
-void signal_group(pid_t leader, int signal) {
-  if (::getpgid(leader) == leader) ::kill(-leader, signal);
 }
 
 }  // namespace
@@ -173,7 +166,7 @@ sys::error_code Members::signal_helper(pid_t pid, int signal) {
   if (found == helpers_.end()) return sys::error_of(ESRCH);
   found->second.ended_by_us = true;
   const auto error = sys::send_signal(found->second.pidfd, signal);
-  signal_group(pid, signal);
+  sys::send_signal_to_group(pid, signal);
   return error;
 }
 
@@ -181,7 +174,7 @@ void Members::end_helper(pid_t pid) {
   const auto found = helpers_.find(pid);
   if (found == helpers_.end()) return;
   unwatch(found->second.pidfd);
-  if (found->second.ended_by_us) signal_group(pid, SIGKILL);
+  if (found->second.ended_by_us) sys::send_signal_to_group(pid, SIGKILL);
   const auto reaped = sys::reap(found->second.pidfd);
   // Traced: its parent, which we are, gets another SIGCHLD when the tracer lets it go.
   if (!reaped || !*reaped) return;

@@ -63,6 +63,10 @@ error_code send_signal(const Fd& pidfd, int signal) {
   return {};
 }
 
+void send_signal_to_group(pid_t leader, int signal) {
+  if (::getpgid(leader) == leader) ::kill(-leader, signal);
+}
+
 bool has_ended(const Fd& pidfd) {
   pollfd ask{pidfd.get(), POLLIN, 0};
   return ::poll(&ask, 1, 0) == 1 && (ask.revents & POLLIN) != 0;

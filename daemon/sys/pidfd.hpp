@@ -27,6 +27,9 @@ WaitStatus from_wait_word(int word);
 Result<Fd> open_pidfd(pid_t pid);
 /// ESRCH: it is gone or a zombie that was reaped. A zombie takes a signal without effect.
 error_code send_signal(const Fd& pidfd, int signal);
+/// To the process group that `leader`, a child of ours, leads, if it leads one. It must not be reaped yet: until then
+/// no other group can have its number.
+void send_signal_to_group(pid_t leader, int signal);
 /// Whether it has ended (readable pidfd: every thread of it is gone; it may still be a zombie).
 bool has_ended(const Fd& pidfd);
 /// PIDFD_GET_INFO with PIDFD_INFO_EXIT, Linux 6.15: answers after the process was reaped, for a pidfd opened
