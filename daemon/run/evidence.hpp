@@ -1,7 +1,10 @@
-// Counter-evidence before an orphan is ended: does anybody still hold a connection to it? The engine's listening port
-// is found by its descriptors, and so is whose the client's end is. Where descriptors may not be read, the port is
-// taken from the engine's command line (`-p 4466`, `--port=4466`) if something listens there, and any client of that
-// port counts.
+// Counter-evidence before an orphan is ended: does anybody still hold a connection to it? The engine's listening
+// sockets are found by its descriptors, and so is whose the client's end is. Where descriptors may not be read, the
+// port is taken from the engine's command line (`-p 4466`, `--port=4466`) if something listens there, and any client of
+// that port counts.
+//
+// A connection to another machine's port of the same number is none to the engine. To leave out a real one would end an
+// engine that is in use, to take a foreign one in lets an orphan live: what cannot be told apart counts.
 #pragma once
 
 #include <cstdint>
@@ -26,11 +29,11 @@ class Evidence {
   [[nodiscard]] sys::Result<std::optional<std::uint16_t>> listening_port(core::ProcessId engine) const;
 
  private:
-  struct Ports {
-    std::set<std::uint16_t> listening;
+  struct Listening {
+    std::vector<sys::TcpLine> sockets;
     bool by_descriptors = false;
   };
-  [[nodiscard]] Ports ports_of(core::ProcessId engine, const std::vector<sys::TcpLine>& lines) const;
+  [[nodiscard]] Listening listening_of(core::ProcessId engine, const std::vector<sys::TcpLine>& lines) const;
   [[nodiscard]] sys::Result<std::set<std::uint64_t>> sockets_of(core::ProcessId id) const;
   [[nodiscard]] std::set<std::uint16_t> ports_on_command_line(core::ProcessId id) const;
   [[nodiscard]] bool is_there(core::ProcessId id) const;

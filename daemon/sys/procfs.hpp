@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -42,12 +43,18 @@ std::vector<std::string> parse_words(std::string_view text);
 /// "1 22 333 " of a children file; what is no number is left out.
 std::vector<pid_t> parse_children(std::string_view text);
 
+/// In network order; an IPv4 address as the IPv6 address that stands for it (::ffff:a.b.c.d), so that a socket of
+/// either family tells the same of the same connection.
+using TcpAddress = std::array<std::uint8_t, 16>;
+
 /// One line of /proc/net/tcp or tcp6.
 struct TcpLine {
   std::uint16_t local_port = 0;
   std::uint16_t remote_port = 0;
   int state = 0;  ///< 1 ESTABLISHED, 10 LISTEN
   std::uint64_t inode = 0;
+  TcpAddress local_address{};
+  TcpAddress remote_address{};
 };
 std::vector<TcpLine> parse_tcp(std::string_view text);
 

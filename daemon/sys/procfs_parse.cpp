@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstring>
 #include <limits>
 
 #include "daemon/sys/procfs.hpp"
@@ -38,10 +39,29 @@ std::string_view next_line(std::string_view& rest) {
 }
 
 /// The port of "0100007F:1F90".
-std::optional<std::uint16_t> port_of(std::string_view address) {
-  const auto colon = address.rfind(':');
+std::optional<std::uint16_t> port_of(std::string_view end) {
+  const auto colon = end.rfind(':');
   if (colon == std::string_view::npos) return std::nullopt;
-  return number<std::uint16_t>(address.substr(colon + 1), 16);
+  return number<std::uint16_t>(end.substr(colon + 1), 16);
+}
+
+/// The address of "0100007F:1F90": one or four words of 32 bits, printed as numbers of this machine though their bytes
+/// are in network order.
+std::optional<TcpAddress> address_of(std::string_view end) {
+  constexpr std::size_t digits = 8;
+  constexpr std::size_t size_of_word = sizeof(std::uint32_t);
+  constexpr TcpAddress of_four{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  const std::string_view text = end.substr(0, end.rfind(':'));
+  const bool four = text.size() == digits;
+  if (!four && text.size() != 4 * digits) return std::nullopt;
+  TcpAddress address = of_four;
+  std::size_t into = four ? 3 * size_of_word : 0;
+  for (std::size_t at = 0; at < text.size(); at += digits, into += size_of_word) {
+    const auto word = number<std::uint32_t>(text.substr(at, digits), 16);
+    if (!word) return std::nullopt;
+    std::memcpy(address.data() + into, &*word, size_of_word);
+  }
+  return address;
 }
 
 std::optional<TcpLine> parse_tcp_line(std::string_view line) {
@@ -55,8 +75,10 @@ std::optional<TcpLine> parse_tcp_line(std::string_view line) {
   const auto remote = port_of(fields[remote_field]);
   const auto state = number<std::uint8_t>(fields[state_field], 16);
   const auto inode = number<std::uint64_t>(fields[inode_field]);
-  if (!local || !remote || !state || !inode) return std::nullopt;
-  return TcpLine{*local, *remote, *state, *inode};
+  const auto local_address = address_of(fields[local_field]);
+  const auto remote_address = address_of(fields[remote_field]);
+  if (!local || !remote || !state || !inode || !local_address || !remote_address) return std::nullopt;
+  return TcpLine{*local, *remote, *state, *inode, *local_address, *remote_address};
 }
 
 }  // namespace

@@ -163,6 +163,89 @@ TEST_F(EvidenceTest, PortOnTheCommandLineAtWhichNobodyListensIsNone) {
   EXPECT_FALSE(look(server, {bystander()}).port_known);
 }
 
+TEST_F(EvidenceTest, ClientWithASocketOfIpv6ThatSpeaksIpv4Counts) {
+  const auto server = engine();
+  const int port = pipe.next();
+  const pid_t pid = Edge::fork_child([&] {
+    const int fd = ::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in6 address{};
+    address.sin6_family = AF_INET6;
+    address.sin6_port = htons(static_cast<std::uint16_t>(port));
+    ::inet_pton(AF_INET6, "::ffff:127.0.0.1", &address.sin6_addr);
+    pipe.tell(::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ? 1 : errno);
+    wait_for_ever();
+    return 0;
+  });
+  const int outcome = pipe.next();
+  if (outcome == EAFNOSUPPORT) GTEST_SKIP() << "no IPv6 here";
+  ASSERT_EQ(outcome, 1);
+  const auto connected = Edge::id_of(pid);
+  EXPECT_EQ(look(server, {connected}).connected, connected);
+}
+
+/// A /proc of our own with an engine, a member, and a table of connections: other machines are not at hand.
+class EvidenceOfATable : public ::testing::Test {
+ protected:
+  static constexpr core::ProcessId engine{100, 5};
+  static constexpr core::ProcessId member{200, 6};
+
+  EvidenceOfATable() {
+    add(engine, 10);
+    add(member, 20);
+  }
+  void add(core::ProcessId id, int socket) {
+    const std::string folder = std::to_string(id.pid);
+    std::string stat = folder + " (name) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 " + std::to_string(id.start_time);
+    for (int field = 23; field <= 52; ++field) stat += " 0";
+    proc.write(folder + "/stat", stat + "\n");
+    std::filesystem::create_directories(proc / (folder + "/fd"));
+    std::filesystem::create_symlink("socket:[" + std::to_string(socket) + "]", proc / (folder + "/fd/3"));
+  }
+  static std::string line(const std::string& local, const std::string& remote, const std::string& state, int inode) {
+    return "0: " + local + " " + remote + " " + state + " 0:0 0:0 0 0 0 " + std::to_string(inode) + " 1\n";
+  }
+  /// The engine's socket on port 4466 of `address`, and the member's connection.
+  bool counts(const std::string& address, const std::string& local, const std::string& remote,
+              const std::string& others = "") {
+    const bool four = address.size() == 8;
+    const std::string listens = line(address + ":1172", (four ? "00000000" : std::string(32, '0')) + ":0000", "0A", 10);
+    proc.write("100/net/tcp", (four ? listens : "") + line(local, remote, "01", 20) + others);
+    proc.write("100/net/tcp6", four ? "" : listens);
+    const auto seen = Evidence(sys::ProcFs(proc.path()), Sources{}).look({engine, {member}});
+    EXPECT_TRUE(seen.port_known);
+    return seen.connected == member;
+  }
+
+  ScratchFolder proc;
+  const std::string any = "00000000";
+  const std::string any_of_six = std::string(32, '0');
+};
+
+TEST_F(EvidenceOfATable, AnotherMachinesPortOfTheSameNumberIsNone) {
+  EXPECT_FALSE(counts(any, "0500000A:C001", "0600000A:1172"));
+  EXPECT_FALSE(counts(any_of_six, "0500000A:C001", "0600000A:1172"));
+  const std::string of_another = line("0500000A:1172", "0700000A:C002", "01", 0);
+  EXPECT_FALSE(counts(any, "0500000A:C001", "0600000A:1172", of_another));
+}
+
+TEST_F(EvidenceOfATable, ConnectionWithinThisMachineCountsThoughItsFarSideIsNotToBeSeen) {
+  EXPECT_TRUE(counts(any, "0100007F:C001", "0100007F:1172"));
+  EXPECT_TRUE(counts("0100007F", "0100007F:C001", "0100007F:1172"));
+  EXPECT_TRUE(counts(any_of_six, "0100007F:C001", "0100007F:1172"));
+  EXPECT_TRUE(counts(any, "0500000A:C001", "0500000A:1172")) << "the machine's own address";
+}
+
+TEST_F(EvidenceOfATable, PortOfTheSameNumberAtAnotherAddressOfThisMachineIsNone) {
+  EXPECT_FALSE(counts("0500000A", "0100007F:C001", "0100007F:1172"));
+}
+
+TEST_F(EvidenceOfATable, ConnectionToATranslatedAddressCountsByItsFarSide) {
+  const std::string accepted = line("0500000A:1172", "0500000A:C001", "01", 11);
+  EXPECT_TRUE(counts(any, "0500000A:C001", "0100600A:1172", accepted));
+  const std::string waiting = line("0500000A:1172", "0500000A:C001", "01", 0);
+  EXPECT_TRUE(counts(any, "0500000A:C001", "0100600A:1172", waiting)) << "not accepted yet";
+}
+
 TEST_F(EvidenceTest, ProcessThatIsGoneIsNoEngineAndNoMember) {
   const auto server = engine();
   const int port = pipe.next();

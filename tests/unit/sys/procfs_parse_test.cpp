@@ -131,6 +131,20 @@ TEST(ParseTcp, TakesTheLongAddressesOfSix) {
   EXPECT_EQ(lines[0].inode, 3141U);
 }
 
+TEST(ParseTcp, TellsTheSameAddressInFourAndInSix) {
+  const TcpAddress loopback{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1};
+  const TcpAddress loopback_of_six{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+  const auto four = parse_tcp("0: 0100007F:1F90 00000000:0000 0A 0 0 0 0 0 5\n");
+  ASSERT_EQ(four.size(), 1U);
+  EXPECT_EQ(four[0].local_address, loopback);
+  const auto six =
+      parse_tcp("0: 0000000000000000FFFF00000100007F:1F90 00000000000000000000000001000000:0001 01 0 0 0 0 0 5\n");
+  ASSERT_EQ(six.size(), 1U);
+  EXPECT_EQ(six[0].local_address, loopback);
+  EXPECT_EQ(six[0].remote_address, loopback_of_six);
+  EXPECT_TRUE(parse_tcp("0: 0100007:1F90 00000000:0000 0A 0 0 0 0 0 5\n").empty());
+}
+
 TEST(ParseTcp, LeavesOutTheHeadingAndBrokenLines) {
   EXPECT_TRUE(parse_tcp(tcp_heading).empty());
   EXPECT_TRUE(parse_tcp("").empty());
