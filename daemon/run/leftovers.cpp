@@ -16,7 +16,7 @@ core::LeftoversLookedFor Leftovers::look(const std::string& service, std::option
   core::LeftoversLookedFor looked;
   looked.service = service;
   if (!sources_.environ) return looked;
-  const std::vector<Tagged>& all = tagged();
+  const std::vector<Tagged>& all = tagged(user);
   looked.readable = readable_;
   for (const Tagged& one : all) {
     const auto tag = one.tag.service == service ? tag_of(one.pid, service, user) : std::nullopt;
@@ -28,22 +28,38 @@ core::LeftoversLookedFor Leftovers::look(const std::string& service, std::option
   return looked;
 }
 
-const std::vector<Leftovers::Tagged>& Leftovers::tagged() {
-  if (std::chrono::steady_clock::now() - walked_at_ < a_moment) return tagged_;
+const std::vector<Leftovers::Tagged>& Leftovers::tagged(std::optional<uid_t> user) {
+  if (std::chrono::steady_clock::now() - walked_at_ >= a_moment) walk();
+  read_tags(::getuid());
+  if (user) read_tags(*user);
+  return tagged_;
+}
+
+void Leftovers::walk() {
   tagged_.clear();
+  unread_.clear();
   const auto listed = proc_.list();
   const std::set<pid_t> spared = listed ? ourselves_and_ancestors() : std::set<pid_t>{};
   readable_ = listed && std::any_of(listed->begin(), listed->end(),
                                     [](const sys::Listed& entry) { return entry.pid == ::getpid(); });
   for (const auto& entry : listed ? *listed : std::vector<sys::Listed>{}) {
     if (spared.contains(entry.pid)) continue;
-    const auto environment = proc_.environ(entry.pid);
-    if (!environment && sys::is_shortage(environment.error())) readable_ = false;
-    auto tag = environment ? find_run_tag(*environment) : std::nullopt;
-    if (tag && tag->life.daemon == life_.daemon) tagged_.push_back({entry.pid, std::move(*tag)});
+    const auto uid = proc_.uid(entry.pid);
+    if (uid) unread_[*uid].push_back(entry.pid);
+    if (!uid && sys::is_shortage(uid.error())) readable_ = false;
   }
   walked_at_ = std::chrono::steady_clock::now();
-  return tagged_;
+}
+
+void Leftovers::read_tags(uid_t of) {
+  const auto found = unread_.extract(of);
+  if (!found) return;
+  for (const pid_t pid : found.mapped()) {
+    const auto environment = proc_.environ(pid);
+    if (!environment && sys::is_shortage(environment.error())) readable_ = false;
+    auto tag = environment ? find_run_tag(*environment) : std::nullopt;
+    if (tag && tag->life.daemon == life_.daemon) tagged_.push_back({pid, std::move(*tag)});
+  }
 }
 
 sys::error_code Leftovers::signal(const core::SignalLeftover& effect, std::optional<uid_t> user) const {

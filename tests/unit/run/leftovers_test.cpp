@@ -1,7 +1,16 @@
 #include "daemon/run/leftovers.hpp"
 
+#include <sys/inotify.h>
+
+#include <array>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <set>
+
 #include "daemon/sys/spawn.hpp"
 #include "tests/unit/run/edge.hpp"
+#include "tests/unit/sys/scratch_folder.hpp"
 
 namespace plimsoll::run {
 namespace {
@@ -98,6 +107,52 @@ TEST_F(LeftoversTest, WithoutEnvironmentsNothingIsFoundAndNothingSignalled) {
   sources.environ = false;
   EXPECT_TRUE(look("web").found.empty());
   EXPECT_EQ(Leftovers(edge.proc, sources, life).signal({process, SIGKILL, "web"}).value(), ESRCH);
+}
+
+/// A /proc of our own, in which is seen whose environment is opened.
+class LeftoversOfOthers : public ::testing::Test {
+ protected:
+  LeftoversOfOthers() : life(*own_life(sys::ProcFs(), "test-leftovers")) {
+    std::filesystem::create_directories(proc / std::to_string(::getpid()));
+  }
+  void add(pid_t pid, uid_t uid) {
+    const std::string folder = std::to_string(pid);
+    const std::string id = std::to_string(uid);
+    proc.write(folder + "/status", "Name:\tx\nUid:\t" + id + "\t" + id + "\t" + id + "\t" + id + "\n");
+    const std::string file = proc.write(folder + "/environ", "A=b");
+    watched[::inotify_add_watch(opened.get(), file.c_str(), IN_OPEN)] = pid;
+  }
+  /// Whose environment was opened since it was last asked.
+  std::set<pid_t> read() {
+    std::set<pid_t> pids;
+    alignas(inotify_event) std::array<char, 4096> bytes{};
+    const ssize_t size = ::read(opened.get(), bytes.data(), bytes.size());
+    for (ssize_t at = 0; at < size; at += static_cast<ssize_t>(sizeof(inotify_event))) {
+      inotify_event event{};
+      std::memcpy(&event, bytes.data() + at, sizeof event);
+      pids.insert(watched.at(event.wd));
+    }
+    return pids;
+  }
+
+  Life life;
+  ScratchFolder proc;
+  sys::Fd opened{::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)};
+  std::map<int, pid_t> watched;
+};
+
+TEST_F(LeftoversOfOthers, EnvironmentIsReadOfOurOwnAndTheServicesUserAlone) {
+  const uid_t ours = ::getuid();
+  add(3'000'001, ours);
+  add(3'000'002, ours + 1);
+  add(3'000'003, ours + 2);
+  Leftovers leftovers(sys::ProcFs(proc.path()), Sources{}, life);
+  EXPECT_TRUE(leftovers.look("web").readable);
+  EXPECT_EQ(read(), std::set<pid_t>{3'000'001});
+  EXPECT_TRUE(leftovers.look("api", ours + 2).readable);
+  EXPECT_TRUE(read().contains(3'000'003)) << "the walk that was for another service has not left it out";
+  EXPECT_TRUE(Leftovers(sys::ProcFs(proc.path()), Sources{}, life).look("api", ours + 2).readable);
+  EXPECT_EQ(read(), (std::set<pid_t>{3'000'001, 3'000'003}));
 }
 
 TEST_F(LeftoversTest, SignalReachesTheLeftover) {
