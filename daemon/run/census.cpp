@@ -69,6 +69,7 @@ bool Census::walk(core::Looked& looked) {
   place_newcomers(looked);
   std::erase_if(known_, [this](const auto& entry) { return entry.second.look != look_; });
   std::erase_if(ours_, [this](const auto& entry) { return members_.find(entry.second) == nullptr; });
+  std::erase_if(forks_told_, [this](const auto& id) { return members_.find(id) == nullptr; });
   walked_at_ = look_began_;
   walks_alike_ = unwatchable_ ? 0 : walks_alike_ + 1;
   return true;

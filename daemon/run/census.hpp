@@ -149,6 +149,8 @@ class Census {
   std::set<core::ProcessId> watched_;
   Feed* feed_;
   std::unordered_map<pid_t, core::ProcessId> ours_;  ///< at the point to which the news have been taken
+  std::set<core::ProcessId> forks_told_;             ///< members whose own fork has been told, or is lost
+  bool loss_ahead_ = false;                          ///< in the news that have not been taken yet
   std::map<core::ProcessId, Unseen> unseen_;
   bool found_gone_ = false;          ///< by the taking at work
   std::set<core::ProcessId> named_;  ///< by an exec or a session: read again when all news are taken

@@ -55,13 +55,17 @@ void Census::take_news(core::Looked& looked) {
   bool more = true;
   for (int taking = 0; more && taking < most_takings; ++taking) {
     const auto news = feed_->take();
-    if (news.lost) begin_news_again();
+    // The kernel tells nothing more until all that came before a loss has been taken: what is missing comes after it.
+    const bool at_a_loss = news.lost || loss_ahead_;
+    loss_ahead_ = at_a_loss && news.more;
+    if (at_a_loss) begin_news_again();
     for (const sys::ProcessNews& one : news.events) {
       if (const auto* forked = std::get_if<sys::Forked>(&one.what)) take(*forked, start_time_at(one.at), looked);
       if (const auto* exited = std::get_if<sys::Exited>(&one.what)) take(*exited, looked);
       if (const auto* execed = std::get_if<sys::Execed>(&one.what)) note_exec(execed->process);
       if (const auto* made = std::get_if<sys::SessionMade>(&one.what)) note_session(made->process);
     }
+    if (at_a_loss && !news.more) members_.for_each([this](const Member& member) { forks_told_.insert(member.id); });
     // How somebody ended who was found gone just now is behind the fork that told of him, and is there by now.
     more = news.more || std::exchange(found_gone_, false);
   }
@@ -92,12 +96,14 @@ void Census::take(const sys::Forked& forked, std::uint64_t at, core::Looked& loo
 }
 
 /// Spawned by us, or found by a walk that was ahead of the news: then who forked it is said still, if nobody has been
-/// told of it yet.
+/// told of it yet. Each fork is told once, so another one of a dead member's pid made another process, however soon.
 bool Census::is_known_child(pid_t pid, std::uint64_t at, core::ProcessId forker, core::Looked& looked) {
   const Member* member = members_.find_last(pid);
   if (member == nullptr || !is_told_one(member->id.start_time, at)) return false;
   const bool lives = !member->ended && !sys::has_ended(member->pidfd);
-  if (!lives && member->id.start_time + held_up_seconds * ticks_per_second() < at) return false;
+  const bool too_late = member->id.start_time + held_up_seconds * ticks_per_second() < at;
+  if (!lives && (too_late || forks_told_.contains(member->id))) return false;
+  forks_told_.insert(member->id);
   ours_[pid] = member->id;
   core::Sighting* sighting = find_in(looked.fresh, member->id);
   if (sighting == nullptr || forker == core::nobody) return true;
@@ -118,6 +124,7 @@ void Census::record_forked(pid_t pid, std::uint64_t at, core::ProcessId forker, 
   }
   const core::ProcessId id{pid, stat->start_time};
   if (members_.add(id, std::move(*pidfd), false)) return;
+  forks_told_.insert(id);
   ours_[pid] = id;
   tell_unseen(forker, looked);
   looked.fresh.push_back(sight(*members_.find(id), *stat, forker));

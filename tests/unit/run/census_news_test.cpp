@@ -177,6 +177,51 @@ TEST_F(CensusNews, OfAPidThatWasGivenOutAgainAreNotTheDeadMembers) {
   EXPECT_EQ(edge.members.find_last(stranger), nullptr);
 }
 
+TEST_F(CensusNews, OfAPidThatWasGivenOutAgainAtOnceAreNotTheDeadMembers) {
+  const Pipe pipe;
+  const auto worker = edge.add_child([&] { return tell_and_wait(pipe); });
+  const pid_t stranger = Edge::fork_child([&] { return tell_and_wait(pipe); });
+  pipe.next();
+  pipe.next();
+  teller.tell_fork(::getpid(), worker.pid);
+  census.take_news();
+  kill(worker);
+  teller.tell_fork(1, worker.pid);
+  teller.tell_fork(worker.pid, stranger);
+  EXPECT_TRUE(census.take_news().fresh.empty());
+  EXPECT_EQ(edge.members.find_last(stranger), nullptr);
+}
+
+TEST_F(CensusNews, OfAPidWhoseFirstForkIsLostAreNotTheDeadMembers) {
+  const Pipe pipe;
+  const auto worker = edge.add_child([&] { return tell_and_wait(pipe); });
+  const pid_t stranger = Edge::fork_child([&] { return tell_and_wait(pipe); });
+  pipe.next();
+  pipe.next();
+  kill(worker);
+  // The first taking: what was before it is as good as lost.
+  census.take_news();
+  EXPECT_TRUE(census.must_look());
+  teller.tell_fork(1, worker.pid);
+  teller.tell_fork(worker.pid, stranger);
+  EXPECT_TRUE(census.take_news().fresh.empty());
+  EXPECT_EQ(edge.members.find_last(stranger), nullptr);
+}
+
+TEST_F(CensusNews, OfADeadMemberThatTheWalkFoundFirstNameItForItsChildren) {
+  census.take_news();
+  const Pipe pipe;
+  const auto parent = add_parent(pipe);
+  const int child = pipe.next();
+  kill(parent);
+  teller.tell_fork(::getpid(), parent.pid);
+  teller.tell_fork(parent.pid, child);
+  const Looked looked = census.take_news();
+  const Sighting* sighting = find(looked.fresh, child);
+  ASSERT_NE(sighting, nullptr);
+  EXPECT_EQ(sighting->forker, parent);
+}
+
 TEST_F(CensusNews, OfAnExecShowWhatAMemberRunsNow) {
   const Pipe pipe;
   const Pipe go(0);
