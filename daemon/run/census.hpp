@@ -130,6 +130,7 @@ class Census {
   core::Sighting sight(const Member& member, const sys::Stat& stat, std::optional<core::ProcessId> forker = {});
   void set_parent(core::Sighting& sighting, const sys::Stat& stat) const;
   void read_tag(core::Sighting& sighting) const;
+  [[nodiscard]] bool may_be_in_exec(pid_t pid) const;
   [[nodiscard]] core::CommandLine read_command(const sys::Stat& stat) const;
 
   Members& members_;

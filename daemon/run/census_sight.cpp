@@ -16,7 +16,7 @@ using std::chrono::steady_clock;
 /// A process younger than this may be on its way from fork to exec; no rule's `settle` makes it longer.
 constexpr milliseconds young_for{2'000};
 constexpr milliseconds between_readings{1'000};
-/// Tenths of a millisecond that an environment may be empty; some programs have none at all.
+/// Tenths of a millisecond that argv and environment may be empty.
 constexpr int exec_patience = 20;
 /// Of those that are merely due: the longest unread first, so that a thousand of them cost no more than their sampling.
 constexpr std::size_t routine_per_look = 32;
@@ -65,13 +65,24 @@ void Census::read_tag(core::Sighting& sighting) const {
   auto environment = proc_.environ(sighting.id.pid);
   // In the middle of an exec there is none yet, for microseconds: a tag that is missed then is missed for good.
   for (int again = 0; environment && environment->empty() && again < exec_patience; ++again) {
-    ::usleep(100);
+    const bool settled = !may_be_in_exec(sighting.id.pid);
+    if (!settled) ::usleep(100);
     environment = proc_.environ(sighting.id.pid);
+    if (settled) break;
   }
   const auto tag = environment ? find_run_tag(*environment) : std::nullopt;
   if (!tag || tag->life != life_) return;
   sighting.run_service = tag->service;
   sighting.run = tag->run;
+}
+
+/// Of one whose environment is empty. The kernel shows argv and environment from the same moment on, and of a zombie
+/// neither.
+bool Census::may_be_in_exec(pid_t pid) const {
+  const auto argv = proc_.cmdline(pid);
+  if (!argv || !argv->empty()) return false;
+  const auto stat = proc_.stat(pid);
+  return stat && stat->state != 'Z';
 }
 
 core::CommandLine Census::read_command(const sys::Stat& stat) const {

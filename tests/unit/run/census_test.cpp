@@ -384,5 +384,31 @@ TEST_P(CensusWithTag, AdoptedProcessIsPlacedByItsTagIfEnvironmentsMayBeRead) {
 }
 INSTANTIATE_TEST_SUITE_P(Environ, CensusWithTag, ::testing::Values(true, false));
 
+TEST_F(CensusTest, AdoptedProcessesWithNoEnvironmentAreNotWaitedFor) {
+  constexpr int count = 20;
+  const Pipe pipe(0);
+  const auto parent = edge.add_child([&] {
+    for (int i = 0; i < count; ++i) {
+      Edge::fork_child([&] {
+        ::dup2(pipe.write_end.get(), 9);
+        const char* environment[] = {nullptr};
+        ::execle("/bin/sh", "sh", "-c", "printf 'okay' >&9; kill -STOP $$", nullptr, environment);
+        return 127;
+      });
+    }
+    return 0;
+  });
+  for (int i = 0; i < count; ++i) pipe.next();
+  edge.wait_for<ProcessEnded>(parent, "the parent's end");
+  rusage before{};
+  rusage after{};
+  ::getrusage(RUSAGE_THREAD, &before);
+  const Looked looked = census.look();
+  ::getrusage(RUSAGE_THREAD, &after);
+  EXPECT_EQ(looked.fresh.size(), std::size_t{count});
+  // Who waits gives up the processor: it would be 20 times for each of them.
+  EXPECT_LT(after.ru_nvcsw - before.ru_nvcsw, count);
+}
+
 }  // namespace
 }  // namespace plimsoll::run
