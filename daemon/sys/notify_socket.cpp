@@ -49,6 +49,8 @@ Result<std::optional<Notification>> NotifySocket::take() {
   iovec buffer{taken.text.data(), taken.text.size()};
   // Room for who sent it and no more. Descriptors that come along are anybody's, and to close one can wait for whoever
   // serves it: what does not fit the kernel lets go without giving it to us, which is all that a BARRIER=1 asks for.
+  // It lets go in our time, though, so a stranger's TCP socket that lingers can hold us here. To refuse descriptors
+  // (SO_PASSRIGHTS, Linux 6.16) would refuse every BARRIER=1 too, which is the default of systemd-notify.
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(ucred))> control{};
   msghdr message{};
   message.msg_iov = &buffer;

@@ -115,9 +115,20 @@ error_code clear_the_way(const std::string& path, const sockaddr_un& address) {
   return {};
 }
 
+/// A descriptor that a client sends along is let go where we read, and to let go of one can take as long as its owner
+/// likes (a TCP socket that lingers). Nobody has a reason to send one here: who does is refused with EPERM, before it
+/// is in our queue. Connections have it from the listening socket. Before Linux 6.16 there is no such option, and no
+/// other means.
+void refuse_descriptors(const Fd& socket) {
+  constexpr int passes_rights = 83;  // SO_PASSRIGHTS, newer than our headers
+  const int off = 0;
+  (void)::setsockopt(socket.get(), SOL_SOCKET, passes_rights, &off, sizeof off);
+}
+
 Result<Fd> listen_at(const std::string& path, const sockaddr_un& address) {
   auto socket = open_stream();
   if (!socket) return socket.error();
+  refuse_descriptors(*socket);
   if (::bind(socket->get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return last_error();
   // Before listen: until then nobody can connect, whatever the umask left.
   if (::chmod(path.c_str(), socket_mode) != 0 || ::listen(socket->get(), backlog) != 0) {
