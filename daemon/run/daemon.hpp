@@ -107,7 +107,7 @@ class Daemon {
   // notices.cpp: what runs say of themselves
   sys::Result<std::string> listen_to(const Service& service);
   sys::error_code open_ready_pipe(const Service& service, core::RunNumber run);
-  void take_notification(const std::string& service, const sys::Notification& notification);
+  bool take_notification(const std::string& service, const sys::Notification& notification);
   [[nodiscard]] const core::Process* speaker(const std::string& service, int pid) const;
 
   // command_signals.cpp: `-- CMD`

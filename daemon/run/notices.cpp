@@ -28,7 +28,7 @@ sys::Result<std::string> Daemon::listen_to(const Service& service) {
   if (!opened) return opened.error();
   const std::string& name = service.name;
   auto channel = std::make_unique<NotifyChannel>(
-      loop_, std::move(*opened), [this, name](const sys::Notification& said) { take_notification(name, said); },
+      loop_, std::move(*opened), [this, name](const sys::Notification& said) { return take_notification(name, said); },
       [this, name](const std::string& sentence) { note(core::Level::warning, name + ": " + sentence); });
   std::string address = channel->address();
   channels_.emplace(name, std::move(channel));
@@ -61,12 +61,14 @@ const core::Process* Daemon::speaker(const std::string& service, int pid) const 
   return nullptr;
 }
 
-void Daemon::take_notification(const std::string& service, const sys::Notification& notification) {
+/// False: its sender is none of the service's tree.
+bool Daemon::take_notification(const std::string& service, const sys::Notification& notification) {
   const core::Process* from = speaker(service, notification.sender);
   if (from == nullptr) {
-    if (core::plan_of(world_, service) == nullptr) return;
-    return channels_.at(service)->complain("a notification of process " + std::to_string(notification.sender) +
-                                           " is not taken: it has ended, or is none of the service's tree");
+    if (core::plan_of(world_, service) == nullptr) return false;
+    channels_.at(service)->complain("a notification of process " + std::to_string(notification.sender) +
+                                    " is not taken: it has ended, or is none of the service's tree");
+    return false;
   }
   ParsedNotification parsed = parse_notification(notification.text);
   parsed.said.service = service;
@@ -81,6 +83,7 @@ void Daemon::take_notification(const std::string& service, const sys::Notificati
     parsed.said.main = main;
   }
   dispatch(std::move(parsed.said));
+  return true;
 }
 
 }  // namespace plimsoll::run
