@@ -91,6 +91,18 @@ void end_as_failed(Turn& turn, const std::string& service, const std::string& wh
   end_run(turn, service, StopCause::timed_out, afterwards, why + "; " + followed_by(afterwards));
 }
 
+void withhold_end(Turn& turn, const std::string& service, const std::string& why) {
+  ServiceLife& life = life_of(turn, service);
+  if (std::exchange(life.overdue, true)) return;
+  life.deadline = never;
+  turn.changed = true;
+  Entry said = entry(EventKind::service_state, service, "would end " + service + " as failed: " + why);
+  said.pid = life.main.pid;
+  said.would = true;
+  said.level = Level::warning;
+  record(turn, said);
+}
+
 void restart_with_backoff(Turn& turn, const std::string& service, const std::string& why) {
   ServiceLife& life = life_of(turn, service);
   if (!is_up(life)) return;
@@ -193,8 +205,10 @@ void settle_run(Turn& turn, const std::string& name, ServiceLife& life) {
   }
   const Service& launched = *life.launched;
   const bool task_at_work = launched.kind == ServiceKind::task && life.state == ServiceState::starting;
-  if (task_at_work && launched.time_limit && turn.now.steady >= life.deadline)
-    return end_as_failed(turn, name, "not done after " + to_text(*launched.time_limit));
+  if (task_at_work && launched.time_limit && (life.overdue || turn.now.steady >= life.deadline)) {
+    const std::string why = "not done after " + to_text(*launched.time_limit);
+    return withheld(turn.world, false) ? withhold_end(turn, name, why) : end_as_failed(turn, name, why);
+  }
   settle_readiness(turn, name, life);
 }
 

@@ -30,6 +30,8 @@ void restart_run(Turn& turn, const std::string& service, StopCause cause, Afterw
 
 /// Ends a run that did not do what it had to in time: its policy decides what follows.
 void end_as_failed(Turn& turn, const std::string& service, const std::string& why);
+/// In place of that while acts are withheld. Said once; it ends when they are not any more, if it is still overdue.
+void withhold_end(Turn& turn, const std::string& service, const std::string& why);
 
 /// Law 6: the budget is spent, and a hard line is still acted on: the run ends and the next one waits for its backoff.
 void restart_with_backoff(Turn& turn, const std::string& service, const std::string& why);

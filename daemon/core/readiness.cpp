@@ -22,6 +22,7 @@ std::string run_text(const ServiceLife& life) {
 void become_ready(Turn& turn, const std::string& service, ServiceLife& life, const std::string& why) {
   stop_asking(turn, life.readiness);
   life.ready_at = turn.now.steady;
+  life.overdue = false;
   set_state(turn, service, ServiceState::ready, why);
   start_cycle_clocks(turn, service);
 }
@@ -35,17 +36,21 @@ bool waits_for_ready(const ServiceLife& life) {
          (life.state == ServiceState::starting || life.state == ServiceState::late);
 }
 
-void time_is_over(Turn& turn, const std::string& service, ServiceLife& life) {
-  const Readiness& ready = *life.launched->ready;
+std::string not_in_time(const ServiceLife& life) {
   const std::string& last = life.readiness.last;
-  const std::string why = "not ready after " + to_text(ready.timeout) +
-                          (life.readiness.unasked ? " (it could not be asked)"
-                           : last.empty()         ? ""
-                                                  : " (" + last + ")");
+  return "not ready after " + to_text(life.launched->ready->timeout) +
+         (life.readiness.unasked ? " (it could not be asked)"
+          : last.empty()         ? ""
+                                 : " (" + last + ")");
+}
+
+void time_is_over(Turn& turn, const std::string& service, ServiceLife& life) {
+  const std::string why = not_in_time(life);
   // It is our own want that it was not asked: no reason to end it.
-  if (!ready.restart_on_timeout || life.readiness.unasked)
-    return set_state(turn, service, ServiceState::late, "late: " + why + "; it is left alone");
-  end_as_failed(turn, service, why);
+  const bool ends = life.launched->ready->restart_on_timeout && !life.readiness.unasked;
+  if (ends && !withheld(turn.world, false)) return end_as_failed(turn, service, why);
+  set_state(turn, service, ServiceState::late, "late: " + why + "; it is left alone");
+  if (ends) withhold_end(turn, service, why);
 }
 
 }  // namespace
@@ -53,6 +58,7 @@ void time_is_over(Turn& turn, const std::string& service, ServiceLife& life) {
 void begin_readiness(Turn& turn, const std::string& service, ServiceLife& life) {
   life.readiness = {};
   life.notices = {};
+  life.overdue = false;
   const Service& plan = *life.launched;
   if (plan.kind == ServiceKind::task) {
     set_state(turn, service, ServiceState::starting, "at work: " + run_text(life));
@@ -102,6 +108,8 @@ void settle_readiness(Turn& turn, const std::string& service, ServiceLife& life)
   const Readiness& ready = *life.launched->ready;
   if (life.state == ServiceState::starting && turn.now.steady >= life.deadline)
     return time_is_over(turn, service, life);
+  if (life.overdue && !life.readiness.unasked && !withheld(turn.world, false))
+    return end_as_failed(turn, service, not_in_time(life));
   if (std::holds_alternative<DelayProbe>(ready.how)) {
     if (turn.now.steady >= life.readiness.next)
       become_ready(turn, service, life, "ready" + took(turn, life) + ": " + run_text(life));

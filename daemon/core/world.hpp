@@ -266,7 +266,7 @@ struct ServiceLife {
   bool force = false;          ///< an operator said --force
 
   bool expected_end = false;        ///< a rung of ours acted on the app process
-  bool backoff_next = false;        ///< the budget was spent: what follows is a start with backoff
+  bool overdue = false;             ///< not ready, or not done, in time, and its end for that is withheld
   int failures = 0;                 ///< in the backoff's series
   std::vector<Steady> restarts_at;  ///< of restarts nobody asked for, for give_up
   Refusal refusal;

@@ -38,7 +38,8 @@ void Laws::check_tasks(const World& world) {
       continue;
     const SimProcess* main = kernel_.find(run.main);
     const bool works = main != nullptr && !run.spawning && main->run == run.number && seen_[main->id].end_told == never;
-    if (works && world.services.at(name).wanted && now_.steady >= run.spawned_at + *run.time_limit)
+    if (works && !withheld(world, false) && world.services.at(name).wanted &&
+        now_.steady >= run.spawned_at + *run.time_limit)
       breaks("law 4, tasks", name + " works on though its time is over");
   }
 }

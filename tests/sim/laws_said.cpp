@@ -12,6 +12,9 @@ using namespace core;
 void Laws::take_record(const World& world, const Entry& entry) {
   said_.push_back(entry);
   check_withheld(world, entry);
+  const bool too_late = entry.why.starts_with("not ready after ") || entry.why.starts_with("not done after ");
+  if (entry.kind == EventKind::service_state && too_late && withheld(world, false))
+    breaks("law 1, observe and hold", entry.service + " is ended for being slow while acts are withheld");
   if (!entry.pid) return;
   // The event bears a pid only: it is of the process that bears it now, or bore it last.
   ProcessId id = nobody;

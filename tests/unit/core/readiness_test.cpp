@@ -110,6 +110,64 @@ HISTORY(Readiness, ThatIsNotAnsweredInTimeEndsTheRunWhereThePlanSaysSo) {
   EXPECT_EQ(h.state(), ServiceState::ready);
 }
 
+HISTORY(Readiness, ThatIsNotAnsweredInTimeEndsNoRunWhileActsAreHeld) {
+  answers_from(h, 1h);
+  h.begin(asked(true));
+  h.asks(CommandAct::hold, "", [](CommandGiven& c) { c.except_hard = true; });
+  h.at(60s);
+  EXPECT_EQ(h.state(), ServiceState::late);
+  EXPECT_EQ(h.signals.size(), 0u);
+  EXPECT_EQ(h.saying("would end app as failed: not ready after 10s"), 1u);
+  EXPECT_TRUE(std::any_of(h.said.begin(), h.said.end(), [](const Said& one) { return one.entry.would; }));
+  h.asks(CommandAct::release);
+  EXPECT_EQ(h.state(), ServiceState::backoff);
+  h.at(65s);
+  EXPECT_EQ(h.run(), 2u);
+}
+
+HISTORY(Readiness, ThatCameWhileActsWereHeldIsNoReasonAfterIt) {
+  answers_from(h, 30s);
+  h.begin(asked(true));
+  h.asks(CommandAct::hold, "", [](CommandGiven& c) { c.for_ = 60s; });
+  h.at(20s);
+  EXPECT_EQ(h.state(), ServiceState::late);
+  h.at(120s);
+  EXPECT_EQ(h.state(), ServiceState::ready);
+  EXPECT_EQ(h.run(), 1u);
+}
+
+HISTORY(Readiness, ThatCannotBeAskedForAfterTheHoldEndsNoRunYet) {
+  bool can = true;
+  h.on_probe = [&h, &can](const AskProbe& question) {
+    return can ? h.answers_probe(question.id, false) : h.cannot_ask(question.id);
+  };
+  h.begin(asked(true));
+  h.asks(CommandAct::hold);
+  h.at(20s);
+  can = false;
+  h.at(25s);
+  h.asks(CommandAct::release);
+  h.at(40s);
+  EXPECT_EQ(h.state(), ServiceState::late) << "it may be ready by now";
+  can = true;
+  h.at(50s);
+  EXPECT_EQ(h.run(), 2u);
+}
+
+HISTORY(Readiness, ThatIsNotAnsweredInTimeEndsNoRunInObserve) {
+  answers_from(h, 1h);
+  Plan plan = plan_of_one(asked(true));
+  plan.daemon.mode = Mode::observe;
+  h.begin(plan);
+  h.at(60s);
+  EXPECT_EQ(h.run(), 1u);
+  EXPECT_EQ(h.signals.size(), 0u);
+  plan.daemon.mode = Mode::act;
+  h.reloads(plan);
+  h.at(65s);
+  EXPECT_EQ(h.run(), 2u);
+}
+
 HISTORY(Readiness, WithoutAnyAnswerOfTheEdgeIsAskedAgain) {
   h.begin(asked());
   h.at(30s);
@@ -268,6 +326,33 @@ HISTORY(Task, OverItsTimeLimitIsEndedWithItsWholeTree) {
   EXPECT_EQ(h.signals_to(engine).back(), SIGKILL);
   EXPECT_TRUE(h.says("not done after 30s"));
   EXPECT_GE(h.run("migrate"), 2u);
+}
+
+HISTORY(Task, OverItsTimeLimitWorksOnWhileActsAreHeld) {
+  h.begin(task());
+  h.asks(CommandAct::hold);
+  h.at(60s);
+  EXPECT_EQ(h.state("migrate"), ServiceState::starting);
+  EXPECT_EQ(h.signals.size(), 0u);
+  EXPECT_EQ(h.saying("would end migrate as failed: not done after 30s"), 1u);
+  h.asks(CommandAct::release);
+  EXPECT_EQ(h.state("migrate"), ServiceState::backoff);
+  h.at(65s);
+  EXPECT_EQ(h.run("migrate"), 2u);
+  h.at(90s);
+  EXPECT_EQ(h.state("migrate"), ServiceState::starting) << "the next one has its own time";
+}
+
+HISTORY(Task, ThatIsDoneInAHoldAfterItsTimeIsDone) {
+  h.begin(task());
+  h.asks(CommandAct::hold);
+  h.at(60s);
+  h.dies(h.main("migrate"), exited(0));
+  h.after(1s);
+  EXPECT_EQ(h.state("migrate"), ServiceState::ready);
+  h.asks(CommandAct::release);
+  h.after(60s);
+  EXPECT_EQ(h.run("migrate"), 1u);
 }
 
 HISTORY(Task, ThatIsDoneRunsAgainWhenItIsAskedTo) {
