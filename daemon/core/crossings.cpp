@@ -95,7 +95,25 @@ void end_past_slack(Turn& turn, const Crossing& crossing) {
   said.limit = *crossing.policy->hard;
   said.rss = crossing.rss;
   record(turn, said);
+  if (crossing.rule.empty()) turn.world.services.at(crossing.service).expected_end = true;
   kill_now(turn, *process);
+}
+
+/// A service's own line, and the rung at work ends nobody: SIGKILL is an act of its own then. It becomes the next rung,
+/// so that it is charged, the death is no crash, and the next run is what the ladder waits for.
+void kill_as_next_rung(Turn& turn, const Place& place, const Crossing& crossing) {
+  const Process* app = find_process(turn.world, app_process(turn.world, place.service));
+  if (app == nullptr || !app->alive() || app->killed || withheld(turn.world, true)) return;
+  Ladder& ladder = *place.slot->ladder;
+  if (ladder.hook != 0) turn.emit(CancelHook{ladder.hook});
+  rung_failed(turn, place, Outcome::failed,
+              "past the slack of its hard limit: " + over_text(crossing.rss, *crossing.policy->hard));
+  if (crossing.subject != nobody) ladder.subject = crossing.subject;
+  Rung kill;
+  kill.kind = RungKind::kill;
+  ladder.rungs.insert(ladder.rungs.begin() + static_cast<std::ptrdiff_t>(ladder.next), kill);
+  // With the budget spent a restart with backoff takes that rung's place, and the bound holds all the same.
+  if (!budget_left(turn, place.service)) end_past_slack(turn, crossing);
 }
 
 /// A hard line crossed while a ladder is at work in the slot.
@@ -109,6 +127,7 @@ void hard_crossed_beside(Turn& turn, const Crossing& crossing, const SlotKey& ke
       preempt(turn, place, "the hard limit was crossed");
       begin_memory_ladder(turn, crossing, key, Cause::hard);
     } else if (ladder.phase != Ladder::Phase::due && past_slack) {
+      if (key.rule.empty() && !ends_run(ladder)) return kill_as_next_rung(turn, place, crossing);
       end_past_slack(turn, crossing);
     }
     return;

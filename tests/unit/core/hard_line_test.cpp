@@ -35,6 +35,55 @@ HISTORY(HardLine, OfAServicePastItsSlackWhileItIsRestarted) {
   EXPECT_EQ(h.outcomes(), Outcomes{"restart worked"});
 }
 
+/// An app process over its hard line, by 10 MiB, that a hook is asked about which is never answered.
+Service asked_about_its_line() {
+  Service service = bare();
+  service.memory.hard = mib(1000);
+  service.restart = RestartPolicy::never;
+  service.hooks["flush"] = signal_hook("flush", HookTarget::service);
+  service.on_hard = {hook_rung("flush"), rung(RungKind::restart)};
+  return service;
+}
+
+HISTORY(HardLine, OfAServicePastItsSlackIsARungOfOursAndNoCrash) {
+  h.begin(asked_about_its_line());
+  const ProcessId main = h.main();
+  h.at(10s);
+  h.has(main, 1010);
+  h.at(12s);
+  ASSERT_EQ(h.hooks.size(), 1u);
+  h.has(main, 1200);
+  h.at(14s);
+  EXPECT_EQ(h.signals_to(main), std::vector<int>{SIGKILL});
+  EXPECT_EQ(h.cancelled, std::vector<HookId>{h.hooks[0].id});
+  EXPECT_EQ(h.run(), 2u) << "whatever `restart` says, and without backoff";
+  EXPECT_EQ(h.world.services.at("app").failures, 0);
+  EXPECT_EQ(h.outcomes(), (Outcomes{"hook:flush failed", "kill worked"}));
+  EXPECT_EQ(h.ledger(), std::vector<std::string>{"hard worked"});
+  EXPECT_EQ(h.world.services.at("app").acts.size(), 2u);
+  h.killed(h.main());
+  h.after(5s);
+  EXPECT_EQ(h.state(), ServiceState::failed) << "that one is its own";
+}
+
+HISTORY(HardLine, OfAServicePastItsSlackWithTheBudgetSpentWaitsForItsBackoff) {
+  Service service = asked_about_its_line();
+  service.budget = {1, 1h};
+  service.backoff.first = 20s;
+  h.begin(service);
+  const ProcessId main = h.main();
+  h.at(10s);
+  h.has(main, 1010);
+  h.at(12s);
+  h.has(main, 1200);
+  h.at(14s);
+  EXPECT_FALSE(h.alive(main));
+  EXPECT_EQ(h.signalled_at(main, SIGKILL), 12s);
+  EXPECT_EQ(h.state(), ServiceState::backoff);
+  h.at(40s);
+  EXPECT_EQ(h.run(), 2u);
+}
+
 HISTORY(HardLine, OfASuccessorMakesTheRungFailedAndTheNextFollowsAtOnce) {
   const auto [worker, engine] = hard_ladder(h, {rung(RungKind::end), rung(RungKind::restart)});
   h.at(61s);
