@@ -60,6 +60,27 @@ void say_outcome(Turn& turn, const Place& place, const Ladder& ladder, Outcome o
   ledger->rungs.back().why = why;
 }
 
+/// What becomes of a lost engine when the ladder about it is over. Where nothing has replaced it, it is not forgotten:
+/// its own turn comes again (begin_lost_ladder), or its owner, its rule or its run is gone (heal).
+void leave_lost(Turn& turn, const Place& place, const Ladder& ladder, LadderEnd end, Engine& engine) {
+  switch (end) {
+    case LadderEnd::exhausted:
+    case LadderEnd::no_budget:
+      place.slot->cool_until = turn.now.steady + turn.world.services.at(place.service).plan->cool_down;
+      engine.heal_deadline = place.slot->cool_until;
+      return;
+    case LadderEnd::preempted:
+      if (ladder.cause == Cause::lost) engine.heal_deadline = turn.now.steady;
+      return;
+    case LadderEnd::subsided:
+      // A ladder about its memory has nothing more to do for it; the time that its app has runs on.
+      if (ladder.cause != Cause::lost) return;
+      [[fallthrough]];
+    case LadderEnd::worked:
+    case LadderEnd::healed: engine.heal_deadline = never; engine.state = EngineState::gone;
+  }
+}
+
 void finish(Turn& turn, const Place& place, LadderEnd end, const std::string& why) {
   const Ladder ladder = std::move(*place.slot->ladder);
   place.slot->ladder.reset();
@@ -77,12 +98,8 @@ void finish(Turn& turn, const Place& place, LadderEnd end, const std::string& wh
   place.slot->exhausted = end == LadderEnd::exhausted;
   place.slot->hard_exhausted = place.slot->exhausted && ladder.cause == Cause::hard;
   Process* subject = find_process(turn.world, ladder.subject);
-  if (subject != nullptr && subject->engine && subject->engine->state == EngineState::lost) {
-    const bool again = end == LadderEnd::exhausted || end == LadderEnd::no_budget;
-    if (again) place.slot->cool_until = cool;
-    subject->engine->heal_deadline = again ? cool : never;
-    if (!again) subject->engine->state = EngineState::gone;
-  }
+  if (subject != nullptr && subject->engine && subject->engine->state == EngineState::lost)
+    leave_lost(turn, place, ladder, end, *subject->engine);
   if (Intervention* ledger = find_intervention(turn.world, ladder.intervention)) {
     if (subject != nullptr && subject->memory.peak.count != 0) ledger->peak = subject->memory.peak;
     close_intervention(turn, ladder.intervention, end);

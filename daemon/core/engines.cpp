@@ -177,6 +177,17 @@ bool is_laddered(const World& world, const Process& engine) {
   return slot != world.slots.end() && slot->second.ladder && slot->second.ladder->subject == engine.id;
 }
 
+/// The ladder at work in the slot waits for one: what has come since its rung began stands for the engine it is about.
+bool is_awaited(const World& world, const SlotKey& key, const Process& candidate) {
+  const auto slot = world.slots.find(key);
+  if (slot == world.slots.end() || !slot->second.ladder) return false;
+  const Ladder& ladder = *slot->second.ladder;
+  if (ladder.phase == Ladder::Phase::due || ladder.phase == Ladder::Phase::waiting) return false;
+  const Process* ended = find_process(world, ladder.subject);
+  const bool owed = ended != nullptr && !ended->alive() && ended->engine && !ended->engine->replaced;
+  return owed && candidate.first_seen >= ladder.rung_began;
+}
+
 /// A lost engine: healed by a successor, given up with its owner, or handed to the ladder.
 void heal(Turn& turn, Process& engine) {
   const Owner owner = owner_of(turn.world, engine);
@@ -191,7 +202,8 @@ void heal(Turn& turn, Process& engine) {
     turn.changed = true;
     return;
   }
-  if (Process* next = successor_of(turn.world, engine, std::nullopt)) {
+  Process* next = successor_of(turn.world, engine, std::nullopt);
+  if (next != nullptr && !is_awaited(turn.world, key, *next)) {
     const Duration without = take_successor(*next, engine);
     engine.engine->state = EngineState::gone;
     engine.engine->heal_deadline = never;

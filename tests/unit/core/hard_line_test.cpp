@@ -344,6 +344,36 @@ HISTORY(HardLine, OfOneEngineIsNotKeptWaitingByASoftLadderOfAnotherInItsSlot) {
   EXPECT_EQ(h.ledger(), (std::vector<std::string>{"soft preempted", "hard open"}));
 }
 
+HISTORY(HardLine, OfOneEngineDoesNotForgetALostOneWhoseLadderMadeRoom) {
+  Service service = app();
+  service.heal = 20s;
+  service.cool_down = 10s;
+  service.engines[0].on_hard = {rung(RungKind::reconnect), rung(RungKind::end)};
+  h.begin(service);
+  const ProcessId worker = h.starts_worker(h.main());
+  const ProcessId lost = h.starts_engine(worker);
+  const ProcessId hard = h.starts_engine(worker);
+  h.at(10s);
+  h.killed(lost);
+  h.at(31s);
+  ASSERT_EQ(h.hooks.size(), 1u);
+  h.has(hard, 850);
+  h.at(33s);
+  ASSERT_EQ(h.hooks.size(), 2u);
+  EXPECT_EQ(h.ledger(), (std::vector<std::string>{"lost preempted", "hard open"}));
+  EXPECT_EQ(h.engine(lost), EngineState::lost);
+  EXPECT_FALSE(h.well());
+  h.dies(hard, exited(0));
+  h.starts_engine(worker);
+  h.answers(h.hooks[1].id, HookResult::done);
+  h.at(40s);
+  EXPECT_EQ(h.ledger(), (std::vector<std::string>{"lost preempted", "hard worked"}));
+  EXPECT_EQ(h.engine(lost), EngineState::lost) << "the one that came stands for the other";
+  h.at(60s);
+  ASSERT_EQ(h.hooks.size(), 3u) << "its turn comes after the cool-down";
+  EXPECT_EQ(h.hooks[2].placeholders.at("engine_pid"), std::to_string(lost.pid));
+}
+
 HISTORY(HardLine, BesideAGentlerLadderWithTheBudgetSpentIsARestartWithBackoff) {
   Service service = app();
   service.budget = {1, 1h};

@@ -196,6 +196,25 @@ HISTORY(Successor, IsOneOnlyWhenItHasSettled) {
   EXPECT_EQ(h.engine(engine), EngineState::gone);
 }
 
+HISTORY(Lost, UnderALadderAboutItsMemoryIsNotForgottenWithIt) {
+  Service service = app();
+  service.heal = 40s;
+  service.engines[0].memory.for_ = 0s;
+  service.engines[0].on_soft = {wait_rung(10s), rung(RungKind::reconnect)};
+  h.begin(service);
+  const ProcessId worker = h.starts_worker(h.main());
+  const ProcessId engine = h.starts_engine(worker);
+  h.at(5s);
+  h.has(engine, 500);
+  h.at(10s);
+  h.killed(engine);
+  h.at(30s);
+  EXPECT_EQ(h.ledger(), std::vector<std::string>{"soft subsided"});
+  EXPECT_EQ(h.engine(engine), EngineState::lost);
+  h.at(400s);
+  EXPECT_EQ(h.ledger().at(1), "lost worked");
+}
+
 HISTORY(Lost, UnderALadderThatWaitsIsNoDeadlineOfItsOwn) {
   Service service = app();
   service.heal = 3s;
