@@ -36,11 +36,38 @@ void next_on_grid(Turn& turn, const std::string& service, const Cycle& cycle, Cy
   clock.next_steady = clock.grid + jitter_of(turn.world, service, cycle, static_cast<std::uint64_t>(number), every);
 }
 
+/// The cron's next instant after that which has not fired yet, however the clock was set meanwhile.
+std::optional<WallSeconds> next_unused(const CycleClock& clock, const Cron& cron, const ZoneRules& zone,
+                                       WallSeconds after) {
+  auto fire = next_fire(cron, zone, after);
+  const auto covers = [&](const WallSpan& span) { return fire && *fire >= span.first && *fire <= span.last; };
+  // Spans do not overlap: each is left once at most.
+  for (auto span = std::find_if(clock.used.begin(), clock.used.end(), covers); span != clock.used.end();
+       span = std::find_if(clock.used.begin(), clock.used.end(), covers))
+    fire = next_fire(cron, zone, span->last);
+  return fire;
+}
+
+/// What the clock has fired; a stretch goes on with the instant that follows its last one.
+void note_fired(CycleClock& clock, const Cycle& cycle, WallSeconds fired) {
+  // So many jumps of a clock are remembered.
+  constexpr std::size_t kept = 16;
+  const auto goes_on = std::find_if(clock.used.begin(), clock.used.end(), [&](const WallSpan& span) {
+    return next_fire(std::get<Cron>(cycle.when), *cycle.zone, span.last) == fired;
+  });
+  if (goes_on != clock.used.end()) {
+    goes_on->last = fired;
+    std::rotate(goes_on, goes_on + 1, clock.used.end());
+    return;
+  }
+  if (clock.used.size() >= kept) clock.used.erase(clock.used.begin());
+  clock.used.push_back({fired, fired});
+}
+
 void next_by_cron(Turn& turn, const std::string& service, const Cycle& cycle, CycleClock& clock) {
   const Cron& cron = std::get<Cron>(cycle.when);
-  auto after = std::chrono::floor<std::chrono::seconds>(turn.now.wall);
-  if (clock.fired) after = std::max(after, *clock.fired);
-  const auto fire = next_fire(cron, *cycle.zone, after);
+  const auto after = std::chrono::floor<std::chrono::seconds>(turn.now.wall);
+  const auto fire = next_unused(clock, cron, *cycle.zone, after);
   clock.next_wall.reset();
   clock.planned = fire;
   clock.planned_at = turn.now.wall;
@@ -283,7 +310,7 @@ void settle_clock(Turn& turn, const std::string& service, ServiceLife& life, std
       record(turn, cycle_entry(service, cycle,
                                schedule_text(cycle) + " is due again while its last round still runs: swallowed"));
     clock.due = !running;
-    if (clock.next_wall) clock.fired = clock.planned;
+    if (clock.next_wall) note_fired(clock, cycle, *clock.planned);
     plan_next(turn, service, cycle, clock);
     turn.changed = true;
   }

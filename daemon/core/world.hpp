@@ -201,13 +201,19 @@ struct Round {
   std::string turn_why;
 };
 
+/// Instants of a cron that have all fired, from the first to the last. A clock that jumps begins another stretch.
+struct WallSpan {
+  WallSeconds first{};
+  WallSeconds last{};
+};
+
 struct CycleClock {
   std::optional<Steady> next_steady;     ///< `every`: the grid, jitter included
   Steady grid{};                         ///< the grid's point without jitter
   std::optional<WallSeconds> next_wall;  ///< cron, jitter included
   std::optional<WallSeconds> planned;    ///< the same without jitter
   WallTime planned_at{};                 ///< by this reading; an earlier one later on means that the clock was set back
-  std::optional<WallSeconds> fired;      ///< the last wall instant used: nothing fires twice when the clock steps back
+  std::vector<WallSpan> used;            ///< what has fired by the wall clock, the last stretch at the end
   bool due = false;                      ///< waiting for its window, the budget or another round
   std::uint64_t done = 0;
   std::uint64_t failed = 0;
