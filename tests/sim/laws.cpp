@@ -315,7 +315,7 @@ void Laws::after(const World& world, const Event& event, const Effects& effects,
     if (std::exchange(run.drain_owed, false) && !run.drain)
       breaks("law 4, drains", name + " begins to stop, and its app is not asked to drain");
   }
-  check_nothing(effects);
+  check_nothing(world, effects);
   check_rest(world);
   check_tasks(world);
   check_stop_waits(world);

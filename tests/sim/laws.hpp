@@ -245,7 +245,7 @@ class Laws {
   void check_waiting(const core::World& world);
   void check_quit(const core::World& world, const core::Quit& quit);
   void check_stopping(const core::World& world, const core::Event& event);
-  void check_nothing(const core::Effects& effects);
+  void check_nothing(const core::World& world, const core::Effects& effects);
 
   const Kernel& kernel_;
   core::Now now_{};
