@@ -85,6 +85,7 @@ void restart_run(Turn& turn, const std::string& service, StopCause cause, Afterw
 void end_as_failed(Turn& turn, const std::string& service, const std::string& why) {
   ServiceLife& life = life_of(turn, service);
   if (!has_run(life)) return;
+  forgive(turn, life);
   const bool again = life.plan->restart != RestartPolicy::never && !gives_up(turn, life);
   const Afterwards afterwards = again ? Afterwards::back_off : Afterwards::fail;
   if (again) ++life.restarts;

@@ -168,6 +168,15 @@ HISTORY(Readiness, ThatIsNotAnsweredInTimeEndsNoRunInObserve) {
   EXPECT_EQ(h.run(), 2u);
 }
 
+HISTORY(Readiness, ThatIsNotAnsweredInTimeIsForgivenAsALongRunIs) {
+  answers_from(h, 1h);
+  Service service = asked(true);
+  service.backoff = {1s, 10.0, 100s, 10s};
+  h.begin(service);
+  h.at(40s);
+  EXPECT_EQ(h.run(), 4u) << "each has lived for `forgive`";
+}
+
 HISTORY(Readiness, WithoutAnyAnswerOfTheEdgeIsAskedAgain) {
   h.begin(asked());
   h.at(30s);
@@ -353,6 +362,14 @@ HISTORY(Task, ThatIsDoneInAHoldAfterItsTimeIsDone) {
   h.asks(CommandAct::release);
   h.after(60s);
   EXPECT_EQ(h.run("migrate"), 1u);
+}
+
+HISTORY(Task, OverItsTimeLimitHasLivedLongEnoughToBeForgiven) {
+  Service migrate = task();
+  migrate.backoff = {1s, 10.0, 100s, 20s};
+  h.begin(migrate);
+  h.at(95s);
+  EXPECT_EQ(h.run("migrate"), 4u);
 }
 
 HISTORY(Task, ThatIsDoneRunsAgainWhenItIsAskedTo) {
