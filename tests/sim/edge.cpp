@@ -31,6 +31,17 @@ void Life::perform(const Spawn& spawn) {
   if (bits % 3 == 0) later(millis(bits / 64 % 2'000), [this, spawn] { speak(spawn, 0); });
 }
 
+/// As its main process: mostly one of its own, at times one that has ended, or anybody.
+std::optional<ProcessId> Life::whom_it_names(const Spawn& run, std::uint64_t bits) const {
+  std::vector<ProcessId> some;
+  for (const auto& [id, process] : kernel_.all()) {
+    const bool own = process.service == run.service && process.run == run.run;
+    if (bits % 8 == 0 || (own && (process.alive() || bits % 8 == 1))) some.push_back(id);
+  }
+  if (some.empty()) return std::nullopt;
+  return some[bits / 8 % some.size()];
+}
+
 /// What a run says by sd_notify, in any order and however little sense it makes; its last words may come after its end.
 void Life::speak(const Spawn& run, int number) {
   const std::uint64_t bits = mix(seed_, run.run, 71 + static_cast<std::uint64_t>(number));
@@ -44,6 +55,7 @@ void Life::speak(const Spawn& run, int number) {
   said.stopping = bits / 1'024 % 16 == 0;
   if (bits / 16'384 % 4 == 0) said.alive_by = millis(200 + bits / 65'536 % 4'000);
   if (bits / 4'194'304 % 8 == 0) said.extend = millis(bits / 33'554'432 % 15'000);
+  if (bits / 2'048 % 32 == 0) said.main = whom_it_names(run, mix(bits, 5));
   if (bits % 5 == 0) said.status = "word " + std::to_string(number);
   happens(std::move(said));
   if (number < 20) later(millis(bits / 32 % 3'000), [this, run, number] { speak(run, number + 1); });

@@ -54,7 +54,7 @@ const EngineRule* Laws::rule_of(const World& world, const SimProcess& process) c
 }
 
 bool Laws::is_engine(const World& world, const SimProcess& process) const {
-  return rule_of(world, process) != nullptr && !process.own_child;
+  return rule_of(world, process) != nullptr && !process.own_child && !is_main(process);
 }
 
 bool Laws::below_engine(const World& world, const SimProcess& process) const {
@@ -154,7 +154,8 @@ void Laws::take_end(const World& world, const ProcessEnded& ended) {
     run.failures = 0;
     run.series_known = true;
   }
-  run.success = ended.exit && is_success(service, *ended.exit);
+  // The end of a main process that is no child of ours may be unreadable: it counts as 0.
+  run.success = is_success(service, ended.exit.value_or(exited(0)));
   const bool done = run.success && service.kind == ServiceKind::task;
   const bool on_failure = service.restart == RestartPolicy::on_failure && !run.success;
   run.again = !done && (service.restart == RestartPolicy::always || on_failure);
@@ -292,6 +293,7 @@ void Laws::after(const World& world, const Event& event, const Effects& effects,
     if (const auto* record = std::get_if<Record>(&effect)) take_record(world, record->entry);
     if (const auto* cancel = std::get_if<CancelProbe>(&effect)) cancel_question(cancel->id);
   }
+  if (const auto* said = std::get_if<Notified>(&event)) check_main(world, *said);
   for (const Entry& entry : said_) {
     if (entry.kind == EventKind::census) check_nobodys(world, entry);
   }

@@ -239,6 +239,8 @@ class Laws {
   void take_answer(const core::ProbeAnswered& answer);
   void cancel_question(core::ProbeId id);
   void note_answer(const About& about, bool passed);
+  [[nodiscard]] bool is_main(const SimProcess& process) const;
+  void check_main(const core::World& world, const core::Notified& said);
   void take_extension(const core::World& world, const core::Notified& said);
   void check_hung(const core::World& world, const core::Intervention& one);
   void check_answer(const core::Answer& answer);

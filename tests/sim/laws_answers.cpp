@@ -59,7 +59,8 @@ void Laws::cancel_hook(HookId id) {
 
 void Laws::take_question(const AskProbe& ask) {
   const SimProcess* target = kernel_.find(ask.target);
-  questions_[ask.id] = {ask.service, target != nullptr && !target->rule.empty() ? ask.target : nobody};
+  const bool of_engine = target != nullptr && !target->rule.empty() && !is_main(*target);
+  questions_[ask.id] = {ask.service, of_engine ? ask.target : nobody};
 }
 
 void Laws::take_answer(const ProbeAnswered& answer) {

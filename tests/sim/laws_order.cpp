@@ -143,6 +143,31 @@ void Laws::take_stop_request() {
 }
 
 /// EXTEND_TIMEOUT_USEC: the app's start, or its stop while it is asked gently, may take so long from now on.
+// --- Another main process
+
+bool Laws::is_main(const SimProcess& process) const {
+  const auto run = runs_.find(process.service);
+  return run != runs_.end() && run->second.main == process.id;
+}
+
+/// MAINPID: believed of a living process of the run that is no engine, and of nobody else. From then on its end is the
+/// run's.
+void Laws::check_main(const World& world, const Notified& said) {
+  const auto life = world.services.find(said.service);
+  Run& run = runs_[said.service];
+  if (!said.main || life == world.services.end() || *said.main == run.main) return;
+  const bool taken = life->second.main == *said.main;
+  const SimProcess* named = kernel_.find(*said.main);
+  const std::string who = "process " + pid(*said.main) + " as the main process of " + said.service;
+  const bool ours = named != nullptr && named->service == said.service && named->run == said.run && placed(*named) &&
+                    seen_[named->id].end_told == never;
+  if (taken && (!ours || said.run != run.number)) return breaks("law 1, the main process", who + " is believed");
+  const bool runs = (up(said.service) || run.state == ServiceState::starting) && said.run == run.number;
+  const bool plain = ours && runs && named->rule.empty() && known_line(*named);
+  if (!taken && plain && settled(20s)) return breaks("law 8, the main process", who + " is not believed");
+  if (taken) run.main = *said.main;
+}
+
 void Laws::take_extension(const World& world, const Notified& said) {
   const auto found = runs_.find(said.service);
   if (!said.extend || found == runs_.end()) return;

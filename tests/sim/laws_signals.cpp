@@ -22,12 +22,12 @@ void Laws::check_signal(const World& world, const SendSignal& send, const Event&
   if (const auto* forward = std::get_if<SignalToForward>(&event);
       forward != nullptr && send.signal == forward->signal) {
     const bool named = std::find(forward->others.begin(), forward->others.end(), send.to) != forward->others.end();
-    if (!named && !(forward->to_main && process->own_child))
+    if (!named && !(forward->to_main && is_main(*process)))
       breaks("law 8, forwarding", who + ", to whom nobody has sent it");
     return;
   }
   const bool again = std::holds_alternative<StopRequested>(event) && stop_requests_ > 1;
-  if (again && send.signal != SIGKILL && process->own_child && seen.asked) return;  // check_passed_on
+  if (again && send.signal != SIGKILL && is_main(*process) && seen.asked) return;  // check_passed_on
   if (send.signal == SIGKILL) return check_kill(world, *process, seen);
   check_ask(world, *process, seen, send.signal);
 }
@@ -173,7 +173,7 @@ void Laws::check_ask(const World& world, const SimProcess& process, Seen& seen, 
     check_order(world, process);
   }
   if (!in_stop) check_reason(world, process);
-  const StopPolicy& stop = rule != nullptr && !process.own_child ? rule->stop : service->stop;
+  const StopPolicy& stop = rule != nullptr && !process.own_child && !is_main(process) ? rule->stop : service->stop;
   Run& run = runs_[process.service];
   if (in_stop && !orphan) check_drained(run, process);
   seen.steps_unknown =
@@ -190,7 +190,7 @@ void Laws::check_ask(const World& world, const SimProcess& process, Seen& seen, 
                                     : stop.grace;
   seen.steps_left.clear();
   if (!orphan && !seen.steps_unknown) seen.steps_left = stop.further;
-  seen.doomed = !in_stop && !orphan && !process.own_child && !seen.steps_unknown;
+  seen.doomed = !in_stop && !orphan && !process.own_child && !is_main(process) && !seen.steps_unknown;
 }
 
 /// The line of its rule, or the service's: a process that a rule matches can be the app process.
@@ -278,7 +278,7 @@ void Laws::check_forwarded(const World& world, const SignalToForward& forward, c
   }
   for (const ProcessId& id : forward.others) {
     const SimProcess* process = kernel_.find(id);
-    if (process->service.empty() || !placed(*process) || seen_[id].end_told != never || process->own_child) continue;
+    if (process->service.empty() || !placed(*process) || seen_[id].end_told != never || is_main(*process)) continue;
     if (!world.services.contains(process->service) || !known_line(*process)) continue;
     const bool sent = std::any_of(effects.begin(), effects.end(), [&](const Effect& effect) {
       const auto* send = std::get_if<SendSignal>(&effect);

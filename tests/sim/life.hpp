@@ -63,6 +63,7 @@ class Life {
 
   // edge.cpp: effects
   void perform(const core::Spawn& spawn);
+  [[nodiscard]] std::optional<ProcessId> whom_it_names(const core::Spawn& run, std::uint64_t bits) const;
   void speak(const core::Spawn& run, int number);
   void perform(const core::SendSignal& send);
   void perform(const core::Look& look) { (look.everybody ? look_wanted_ : own_look_wanted_) = true; }
