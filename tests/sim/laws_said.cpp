@@ -9,11 +9,20 @@ namespace plimsoll::sim {
 using namespace std::chrono_literals;
 using namespace core;
 
+namespace {
+
+/// A run is ended that was not ready, or not done, in time.
+bool ends_the_slow(const Entry& entry) {
+  return entry.kind == EventKind::service_state &&
+         (entry.why.starts_with("not ready after ") || entry.why.starts_with("not done after "));
+}
+
+}  // namespace
+
 void Laws::take_record(const World& world, const Entry& entry) {
   said_.push_back(entry);
   check_withheld(world, entry);
-  const bool too_late = entry.why.starts_with("not ready after ") || entry.why.starts_with("not done after ");
-  if (entry.kind == EventKind::service_state && too_late && withheld(world, false))
+  if (ends_the_slow(entry) && withheld(world, false))
     breaks("law 1, observe and hold", entry.service + " is ended for being slow while acts are withheld");
   if (!entry.pid) return;
   // The event bears a pid only: it is of the process that bears it now, or bore it last.
@@ -61,6 +70,8 @@ void Laws::take_state(const World& world, const std::string& name, const Service
   const ServiceState before = run.state;
   run.state = life.state;
   run.since = life.since;
+  const bool slow = std::any_of(said_.begin(), said_.end(),
+                                [&](const Entry& entry) { return entry.service == name && ends_the_slow(entry); });
   switch (life.state) {
     case ServiceState::ready:
       run.up_at = now_.steady;
@@ -78,7 +89,8 @@ void Laws::take_state(const World& world, const std::string& name, const Service
       run.killing = false;
       if (before == ServiceState::starting) run.series_known = false;
       // That one goes by the policy's backoff, which the run before may have earned anew.
-      if (budget_spent_for(name) && now_.steady - run.spawned_at >= life.plan->backoff.forgive) run.failures = 0;
+      if ((budget_spent_for(name) || slow) && now_.steady - run.spawned_at >= life.plan->backoff.forgive)
+        run.failures = 0;
       check_stop_begins(world, name, life);
       check_survives(world, name, life);
       break;
