@@ -138,8 +138,9 @@ void take_identity(const Identity& identity, sys::SpawnRequest& request) {
   if (identity.group && (real != *identity.group || effective != *identity.group || saved != *identity.group)) {
     request.group = identity.group;
   }
+  if (!identity.groups) return;
   const auto own = sys::own_groups();
-  if (identity.groups && (!own || !same_groups(*own, *identity.groups))) request.groups = identity.groups;
+  if (!own || !same_groups(*own, *identity.groups)) request.groups = identity.groups;
 }
 
 Variables variables_of(const std::optional<sys::Account>& account) {

@@ -78,8 +78,11 @@ std::vector<gid_t> groups_of(const std::string& name, gid_t primary) {
 }
 
 Result<std::vector<gid_t>> own_groups() {
-  std::vector<gid_t> groups(static_cast<std::size_t>(::sysconf(_SC_NGROUPS_MAX)));
-  const int count = ::getgroups(static_cast<int>(groups.size()), groups.data());
+  // How many there are is asked first: room for as many as there may be is 256 KiB of fresh pages at each start.
+  const int there = ::getgroups(0, nullptr);
+  if (there < 0) return last_error();
+  std::vector<gid_t> groups(static_cast<std::size_t>(there));
+  const int count = ::getgroups(there, groups.data());
   if (count < 0) return last_error();
   groups.resize(static_cast<std::size_t>(count));
   return groups;
