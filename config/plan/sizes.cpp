@@ -101,21 +101,28 @@ std::string to_text(Bytes size) {
   return best;
 }
 
+// Three digits that count, the last one rounded to the nearest, a tie to the even one.
 std::string to_human(Bytes size) {
   constexpr std::array<std::string_view, 5> units{"B", "KiB", "MiB", "GiB", "TiB"};
   if (size.count < 1000) return std::to_string(size.count) + " B";
-  double value = static_cast<double>(size.count);
-  std::size_t unit = 0;
-  while (value >= 999.5 && unit + 1 < units.size()) {
-    value /= 1024.0;
-    ++unit;
-  }
-  std::string text = fixed(value, value < 0.9995 ? 3 : value < 9.995 ? 2 : value < 99.95 ? 1 : 0);
-  if (text.find('.') != std::string::npos) {
+  std::size_t unit = 1;
+  std::uint64_t scale = kibi;
+  for (; unit + 1 < units.size() && size.count >= 1999 * (scale / 2); ++unit) scale *= kibi;
+  const std::uint64_t whole = size.count / scale;
+  const std::uint64_t part = size.count % scale;  // below 2^40: what it is multiplied with here still fits
+  const auto below = [&](std::uint64_t units_of, std::uint64_t ten_thousandths) {
+    return whole < units_of || (whole == units_of && part * 10'000 < ten_thousandths * scale);
+  };
+  const std::uint64_t steps = below(0, 9'995) ? 1000 : below(9, 9'950) ? 100 : below(99, 9'500) ? 10 : 1;
+  std::uint64_t number = whole * steps + part * steps / scale;
+  const std::uint64_t rest = part * steps % scale;
+  if (2 * rest > scale || (2 * rest == scale && number % 2 == 1)) ++number;
+  std::string text = std::to_string(number / steps);
+  if (const std::uint64_t decimals = number % steps; decimals != 0) {
+    text += '.' + std::to_string(steps + decimals).substr(1);  // with its leading zeros
     text.erase(text.find_last_not_of('0') + 1);
-    if (text.ends_with('.')) text.pop_back();
   }
-  return text + " " + std::string{units[unit]};
+  return text.append(1, ' ').append(units[unit]);
 }
 
 Read<Share> read_share(std::string_view text) {

@@ -99,7 +99,7 @@ void read(Place& place, const json::value& value, std::vector<T>& out) {
 
 class ObjectReader {
  public:
-  ObjectReader(Place& place, const json::object& object) : place_(place), object_(object) {}
+  ObjectReader(Place& place, const json::object& object) : place_(place), object_(object), last_(object.begin()) {}
 
   template <class T>
   void need(const char* key, T& out) {
@@ -111,7 +111,7 @@ class ObjectReader {
   }
   template <class T>
   void also(const char* key, std::optional<T>& out) {
-    if (object_.if_contains(key)) null(key, out);
+    if (find(key)) null(key, out);
   }
   template <class T>
   void some(const char* key, T& out) {
@@ -119,7 +119,7 @@ class ObjectReader {
   }
   template <class T>
   void null(const char* key, std::optional<T>& out) {
-    const json::value* value = object_.if_contains(key);
+    const json::value* value = find(key);
     if (value && value->is_null()) {
       out.reset();
     } else {
@@ -128,11 +128,21 @@ class ObjectReader {
   }
 
  private:
+  /// Our own daemon writes the members in the order in which they are asked for: the last one (asked for again) and
+  /// the one behind it are tried first, any other order is found too.
+  const json::value* find(std::string_view key) {
+    auto found = last_;
+    if (found != object_.end() && found->key() != key) ++found;
+    if (found == object_.end() || found->key() != key) found = object_.find(key);
+    if (found == object_.end()) return nullptr;
+    last_ = found;
+    return &found->value();
+  }
   template <class T>
   void visit(const char* key, T& out, bool must) {
     if (!place_.error.empty()) return;
     const Step step(place_, key);
-    const json::value* value = object_.if_contains(key);
+    const json::value* value = find(key);
     if (value) {
       read(place_, *value, out);
     } else if (must) {
@@ -141,6 +151,7 @@ class ObjectReader {
   }
   Place& place_;
   const json::object& object_;
+  json::object::const_iterator last_;
 };
 
 template <class T>
