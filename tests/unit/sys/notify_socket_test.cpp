@@ -9,6 +9,7 @@
 
 #include "daemon/sys/notify.hpp"
 #include "tests/unit/sys/processes.hpp"
+#include "tests/unit/sys/sent_descriptor.hpp"
 
 namespace plimsoll::sys {
 namespace {
@@ -49,23 +50,8 @@ TEST(NotifySocket, ClosesTheDescriptorThatABarrierWaitsOn) {
   to.sun_family = AF_UNIX;
   const std::string name = socket->address();
   std::memcpy(to.sun_path + 1, name.data() + 1, name.size() - 1);
-  char text[] = "BARRIER=1";
-  iovec piece{text, sizeof text - 1};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message{};
-  message.msg_name = &to;
-  message.msg_namelen = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
-  message.msg_iov = &piece;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  cmsghdr* part = CMSG_FIRSTHDR(&message);
-  part->cmsg_level = SOL_SOCKET;
-  part->cmsg_type = SCM_RIGHTS;
-  part->cmsg_len = CMSG_LEN(sizeof(int));
-  const int number = write_end.get();
-  std::memcpy(CMSG_DATA(part), &number, sizeof number);
-  ASSERT_EQ(::sendmsg(sender.get(), &message, 0), static_cast<ssize_t>(sizeof text - 1));
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
+  ASSERT_EQ(send_descriptor(sender.get(), "BARRIER=1", write_end.get(), &to, size), 0);
   write_end = Fd();
 
   const auto taken = socket->take();

@@ -13,6 +13,7 @@
 
 #include "tests/unit/sys/processes.hpp"
 #include "tests/unit/sys/scratch_folder.hpp"
+#include "tests/unit/sys/sent_descriptor.hpp"
 
 namespace plimsoll::sys {
 namespace {
@@ -272,25 +273,6 @@ TEST(ChosenFolder, OfAThirdUserIsRefusedAndRootsWillDo) {
   });
 }
 
-/// 0 or the errno of sending a descriptor along with a byte.
-int error_of_sending_a_descriptor(const Fd& through) {
-  char byte = 'x';
-  iovec piece{&byte, 1};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message{};
-  message.msg_iov = &piece;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  cmsghdr* part = CMSG_FIRSTHDR(&message);
-  part->cmsg_level = SOL_SOCKET;
-  part->cmsg_type = SCM_RIGHTS;
-  part->cmsg_len = CMSG_LEN(sizeof(int));
-  const int number = through.get();
-  std::memcpy(CMSG_DATA(part), &number, sizeof number);
-  return ::sendmsg(through.get(), &message, MSG_NOSIGNAL) == 1 ? 0 : errno;
-}
-
 TEST(ListeningSocket, TakesNoDescriptorsOfItsClients) {
   constexpr int passes_rights = 83;
   const ScratchFolder folder;
@@ -305,10 +287,10 @@ TEST(ListeningSocket, TakesNoDescriptorsOfItsClients) {
   const Fd client(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const sockaddr_un address = address_of(socket->path());
   ASSERT_EQ(::connect(client.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-  EXPECT_EQ(error_of_sending_a_descriptor(client), EPERM) << "before it is accepted";
+  EXPECT_EQ(send_descriptor(client.get(), "x", client.get()), EPERM) << "before it is accepted";
   const Fd accepted(::accept4(socket->fd(), nullptr, nullptr, SOCK_CLOEXEC));
   ASSERT_TRUE(accepted);
-  EXPECT_EQ(error_of_sending_a_descriptor(client), EPERM) << "afterwards";
+  EXPECT_EQ(send_descriptor(client.get(), "x", client.get()), EPERM) << "afterwards";
   EXPECT_EQ(::send(client.get(), "GET", 3, MSG_NOSIGNAL), 3);
 }
 
