@@ -41,7 +41,8 @@ void set_state(Turn& turn, const std::string& service, ServiceState state, std::
 
 void main_ended(Turn& turn, Process& main) {
   ServiceLife& life = life_of(turn, main.service);
-  life.last_exit = main.death->exit.value_or(Exit{ExitKind::exited, 0, 0, turn.now.wall});
+  // Of a main process that is no child of ours (MAINPID) the end may be read by its parent alone.
+  life.last_exit = main.death->exit.value_or(Exit{ExitKind::unknown, 0, 0, turn.now.wall});
   if (!has_run(life)) return;
   forgive(turn, life);
   const bool by_rung = life.expected_end;

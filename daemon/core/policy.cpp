@@ -9,7 +9,7 @@
 namespace plimsoll::core {
 
 bool was_success(const Service& plan, const Exit& exit) {
-  if (exit.kind == ExitKind::spawn_failed) return false;
+  if (exit.kind == ExitKind::spawn_failed || exit.kind == ExitKind::unknown) return false;
   return std::find(plan.success.begin(), plan.success.end(), exit_code_of(exit)) != plan.success.end();
 }
 
@@ -63,6 +63,7 @@ int exit_code_of(const std::optional<Exit>& exit) {
     case ExitKind::signaled:
     case ExitKind::oom_killed: return 128 + exit->signal;
     case ExitKind::spawn_failed: return exit->code == ENOENT ? 127 : 126;
+    case ExitKind::unknown: return 1;
   }
   return 1;
 }

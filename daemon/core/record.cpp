@@ -11,6 +11,7 @@ const char* to_text(ExitKind kind) {
     case ExitKind::signaled: return "signaled";
     case ExitKind::oom_killed: return "oom_killed";
     case ExitKind::spawn_failed: return "spawn_failed";
+    case ExitKind::unknown: return "unknown";
   }
   return "";
 }
@@ -104,6 +105,7 @@ std::string to_sentence(const Exit& exit) {
     case ExitKind::signaled: return "was ended by " + signal_name(exit.signal);
     case ExitKind::oom_killed: return "was killed by the kernel for want of memory";
     case ExitKind::spawn_failed: return "could not be started (errno " + std::to_string(exit.code) + ")";
+    case ExitKind::unknown: return "ended, and nobody could read how";
   }
   return {};
 }

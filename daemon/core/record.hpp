@@ -13,7 +13,8 @@ namespace plimsoll::core {
 
 using plimsoll::to_text;  // of sizes and durations: the overloads below must not hide it
 
-enum class ExitKind { exited, signaled, oom_killed, spawn_failed };
+/// `unknown`: it has ended, and nobody could read how. For a restart policy that is a failure.
+enum class ExitKind { exited, signaled, oom_killed, spawn_failed, unknown };
 
 struct Exit {
   ExitKind kind = ExitKind::exited;

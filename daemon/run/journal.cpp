@@ -108,7 +108,7 @@ wire::Exit to_wire(const core::Exit& exit) {
   const bool by_signal = exit.kind == core::ExitKind::signaled || exit.kind == core::ExitKind::oom_killed;
   if (by_signal) {
     wired.signal = exit.signal;
-  } else {
+  } else if (exit.kind != core::ExitKind::unknown) {
     wired.code = exit.code;
   }
   wired.at = to_rfc3339(exit.at);

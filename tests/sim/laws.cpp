@@ -154,8 +154,8 @@ void Laws::take_end(const World& world, const ProcessEnded& ended) {
     run.failures = 0;
     run.series_known = true;
   }
-  // The end of a main process that is no child of ours may be unreadable: it counts as 0.
-  run.success = is_success(service, ended.exit.value_or(exited(0)));
+  // The end of a main process that is no child of ours may be unreadable: nobody knows that it was a success.
+  run.success = ended.exit && is_success(service, *ended.exit);
   const bool done = run.success && service.kind == ServiceKind::task;
   const bool on_failure = service.restart == RestartPolicy::on_failure && !run.success;
   run.again = !done && (service.restart == RestartPolicy::always || on_failure);

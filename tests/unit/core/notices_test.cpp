@@ -208,6 +208,23 @@ HISTORY(Notice, OfAnotherMainProcessMakesItsEndTheRunsEnd) {
   EXPECT_EQ(h.run(), 2u);
 }
 
+HISTORY(Notice, OfAMainProcessWhoseEndNobodyCouldReadIsAFailure) {
+  Service service = told();
+  service.restart = RestartPolicy::on_failure;
+  h.begin(service);
+  const ProcessId second = h.starts_worker(h.main());
+  h.after(1s);
+  says_ready(h);
+  Notified said = notice(h);
+  said.main = second;
+  h.happens(said);
+  h.kernel.exit_info = false;
+  h.dies(second, exited(0));
+  EXPECT_EQ(h.world.services.at("app").last_exit->kind, ExitKind::unknown);
+  h.after(5s);
+  EXPECT_EQ(h.run(), 2u);
+}
+
 HISTORY(Notice, OfAMainProcessThatIsNotOursIsNotBelieved) {
   h.begin(told());
   const ProcessId first = h.main();
