@@ -81,6 +81,18 @@ void leave_lost(Turn& turn, const Place& place, const Ladder& ladder, LadderEnd 
   }
 }
 
+/// Whether the ladder has ended its engine, has no means left, and nothing stands in the engine's place: then that one
+/// is missed as if it had ended by itself, and on_lost has its turn.
+bool is_missed(const Turn& turn, const Place& place, const Ladder& ladder, LadderEnd end, const Process& subject) {
+  if (end != LadderEnd::exhausted && end != LadderEnd::no_budget) return false;
+  const EngineRule* rule = rule_of(turn.world, place.service, place.rule);
+  if (rule == nullptr || !rule->expect.successor || !ladder.acted || subject.alive() || !subject.engine->judged) {
+    return false;
+  }
+  if (subject.engine->state != EngineState::gone || subject.engine->replaced) return false;
+  return engines_in(turn.world, slot_of(turn.world, subject)).empty();
+}
+
 void finish(Turn& turn, const Place& place, LadderEnd end, const std::string& why) {
   const Ladder ladder = std::move(*place.slot->ladder);
   place.slot->ladder.reset();
@@ -98,8 +110,15 @@ void finish(Turn& turn, const Place& place, LadderEnd end, const std::string& wh
   place.slot->exhausted = end == LadderEnd::exhausted;
   place.slot->hard_exhausted = place.slot->exhausted && ladder.cause == Cause::hard;
   Process* subject = find_process(turn.world, ladder.subject);
-  if (subject != nullptr && subject->engine && subject->engine->state == EngineState::lost)
-    leave_lost(turn, place, ladder, end, *subject->engine);
+  bool missed = false;
+  if (subject != nullptr && subject->engine) {
+    missed = is_missed(turn, place, ladder, end, *subject);
+    if (missed) subject->engine->state = EngineState::lost;
+    if (subject->engine->state == EngineState::lost) leave_lost(turn, place, ladder, end, *subject->engine);
+    // The app heals first, whoever ended the engine.
+    if (missed)
+      subject->engine->heal_deadline = std::max(subject->engine->heal_deadline, subject->death->at + life.plan->heal);
+  }
   if (Intervention* ledger = find_intervention(turn.world, ladder.intervention)) {
     if (subject != nullptr && subject->memory.peak.count != 0) ledger->peak = subject->memory.peak;
     close_intervention(turn, ladder.intervention, end);
@@ -107,7 +126,8 @@ void finish(Turn& turn, const Place& place, LadderEnd end, const std::string& wh
   if (end == LadderEnd::exhausted) {
     Entry said = rung_entry(place, ladder, {},
                             "every rung for " + subject_text(place, ladder) +
-                                " has been tried and none worked; nothing more for " + to_text(life.plan->cool_down));
+                                " has been tried and none worked; nothing more for " + to_text(life.plan->cool_down) +
+                                (missed ? ", then on_lost: nothing stands in its place" : ""));
     said.level = Level::error;
     record(turn, said);
   } else if (end == LadderEnd::subsided || end == LadderEnd::healed) {
@@ -201,13 +221,18 @@ void out_of_budget(Turn& turn, const Place& place) {
   const bool hard = place.slot->ladder->cause == Cause::hard;
   const bool of_container = place.slot->ladder->of_container;
   const Steady back = budget_back(turn.world.services.at(place.service));
+  const InterventionId intervention = place.slot->ladder->intervention;
   finish(turn, place, LadderEnd::no_budget, "the budget is spent");
   place.slot->cool_until = std::max(place.slot->cool_until, back);
   if (of_container) place.slot->exhausted = true;
   if (!hard || of_container) return;
   place.slot->exhausted = outlived_sigkill(turn.world, place.service, turn.now.steady) != nullptr;
   place.slot->hard_exhausted = place.slot->exhausted;
-  if (!place.slot->exhausted) restart_with_backoff(turn, place.service, "hard limit crossed with the budget spent");
+  if (place.slot->exhausted) return;
+  restart_with_backoff(turn, place.service, "hard limit crossed with the budget spent");
+  // No rung: an act of the budget it is not.
+  if (Intervention* ledger = find_intervention(turn.world, intervention))
+    ledger->why += "; with the budget spent the run is ended, and the next one starts after its backoff";
 }
 
 void try_rung(Turn& turn, const Place& place) {

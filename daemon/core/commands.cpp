@@ -7,6 +7,7 @@
 #include "daemon/core/ladder.hpp"
 #include "daemon/core/lifecycle.hpp"
 #include "daemon/core/lineage.hpp"
+#include "daemon/core/refusal.hpp"
 #include "daemon/core/sentences.hpp"
 #include "daemon/core/stopping.hpp"
 
@@ -121,11 +122,12 @@ void reconnect(Turn& turn, const CommandGiven& command, ServiceLife& life) {
   if (!command.wait) answer(turn, command.id, 202, "asked for");
 }
 
-/// Whom a hook to `owner` would be addressed to.
+/// Whom a hook to `owner` would be addressed to: a worker whose engine is lost, too, for it may be asked for a new one.
 std::set<ProcessId> owners(const World& world, const CommandGiven& command, ProcessId& engine) {
   std::set<ProcessId> found;
   for (const auto& [id, process] : world.processes) {
-    if (!process.alive() || process.service != command.service || !process.engine || !process.engine->listed) continue;
+    if (process.service != command.service || !process.engine || !process.engine->listed) continue;
+    if (!process.alive() && process.engine->state != EngineState::lost) continue;
     if (command.pid && id.pid != *command.pid) continue;
     if (!command.rule.empty() && process.engine->rule != command.rule) continue;
     const Owner owner = owner_of(world, process);
@@ -201,6 +203,34 @@ const char* act_text(CommandAct act) {
   return "";
 }
 
+/// "app is starting: waits for migrate (starting)"
+std::string state_text(const World& world, const std::string& service) {
+  const auto found = world.services.find(service);
+  if (found == world.services.end()) return service + " is out of the plan";
+  const ServiceLife& life = found->second;
+  return service + " is " + to_text(life.state) + (life.note.empty() ? "" : ": " + life.note);
+}
+
+/// Why a service has no run, in the words of whatever is known best.
+std::string why_down(const ServiceLife& life) {
+  const std::string refused = refusal_text(life.refusal);
+  if (!refused.empty()) return refused;
+  return life.last_exit ? to_sentence(*life.last_exit) : "no exit status";
+}
+
+/// What it requires has failed meanwhile: that can take for ever.
+std::optional<std::string> held_up_by(const World& world, const ServiceLife& life) {
+  if (life.state != ServiceState::starting || life.spawning) return std::nullopt;
+  for (const std::string& required : life.plan->required) {
+    const auto found = world.services.find(required);
+    if (found == world.services.end()) continue;
+    const ServiceState state = found->second.state;
+    if (state != ServiceState::failed && state != ServiceState::backoff) continue;
+    return "it waits for " + required + ", which is in " + to_text(state) + ": " + why_down(found->second);
+  }
+  return std::nullopt;
+}
+
 /// The outcome of an awaited command, if it is known.
 std::optional<Answer> outcome(const World& world, const Waiting& waiting) {
   const auto found = world.services.find(waiting.service);
@@ -228,9 +258,10 @@ std::optional<Answer> outcome(const World& world, const Waiting& waiting) {
         return Answer{waiting.id, 409, name + " does not start: " + life.note + " (start --force goes on)"};
       }
       if (life.state == ServiceState::failed || life.state == ServiceState::backoff) {
-        return Answer{waiting.id, 500,
-                      name + " does not start: " + (life.last_exit ? to_sentence(*life.last_exit) : "no exit status")};
+        return Answer{waiting.id, 500, name + " does not start: " + why_down(life)};
       }
+      if (const auto why = held_up_by(world, life))
+        return Answer{waiting.id, 500, name + " does not start yet: " + *why};
       return std::nullopt;
     }
     case CommandAct::reconnect:
@@ -286,7 +317,8 @@ void settle_commands(Turn& turn) {
   auto& waiting = turn.world.waiting;
   for (auto it = waiting.begin(); it != waiting.end();) {
     std::optional<Answer> known = outcome(turn.world, *it);
-    if (!known && turn.now.steady >= it->deadline) known = Answer{it->id, 500, "no outcome in time; it goes on"};
+    if (!known && turn.now.steady >= it->deadline)
+      known = Answer{it->id, 500, "no outcome in time, it goes on: " + state_text(turn.world, it->service)};
     if (!known) {
       ++it;
       continue;

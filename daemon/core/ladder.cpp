@@ -114,6 +114,26 @@ bool busy(const World& world, const std::string& service) {
                      [](const auto& item) { return item.second.ladder && item.second.ladder->cause != Cause::hard; });
 }
 
+std::string at_work(const World& world, const std::string& service) {
+  std::string text;
+  int more = 0;
+  const auto say = [&](const std::string& rule, const Slot& slot) {
+    if (!slot.ladder || slot.ladder->next == 0) return;
+    const Ladder& ladder = *slot.ladder;
+    if (!text.empty()) {
+      ++more;
+      return;
+    }
+    text = to_text(ladder.rungs[ladder.next - 1]) + " for " +
+           (rule.empty() ? "the service" : "engine " + std::to_string(ladder.subject.pid)) +
+           (ladder.cause ? " (" + std::string{to_text(*ladder.cause)} + ")" : std::string{}) + ", at work for " +
+           short_duration(world.now.steady - ladder.rung_began);
+  };
+  if (const auto life = world.services.find(service); life != world.services.end()) say({}, life->second.own);
+  for (const auto& [key, slot] : slots_of(world, service)) say(key.rule, slot);
+  return more == 0 ? text : text + ", and " + std::to_string(more) + " more";
+}
+
 namespace {
 
 void settle_slots(Turn& turn, const std::string& service) {

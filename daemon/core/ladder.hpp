@@ -40,6 +40,9 @@ bool ladder_expects_end(const World& world, const Process& engine);
 /// Whether a soft ladder, a lost one or a round is at work in the service: these queue.
 bool busy(const World& world, const std::string& service);
 
+/// What is being done about the service now: "end for engine 4711 (hard), at work for 3.2 s"; empty: nothing.
+std::string at_work(const World& world, const std::string& service);
+
 void settle_ladders(Turn& turn);
 Steady ladders_deadline(const World& world, const std::string& service);
 

@@ -89,7 +89,8 @@ void record_orphan_rung(Turn& turn, Process& engine, const std::string& rung, bo
   record(turn, said);
   if (Intervention* ledger = find_intervention(turn.world, engine.engine->intervention)) {
     ledger->would = would;
-    ledger->rungs.push_back({rung, std::nullopt, turn.now.wall, turn.now.steady, {}, why});
+    const auto outcome = would ? std::optional{Outcome::skipped} : std::nullopt;
+    ledger->rungs.push_back({rung, outcome, turn.now.wall, turn.now.steady, {}, why});
   }
 }
 

@@ -1,5 +1,6 @@
 #include "daemon/core/well.hpp"
 
+#include "daemon/core/budget.hpp"
 #include "daemon/core/lineage.hpp"
 #include "daemon/core/sentences.hpp"
 
@@ -14,7 +15,13 @@ void judge_service(const World& world, const std::string& name, const ServiceLif
     said.push_back({name, name + " is " + to_text(life.state) + (life.note.empty() ? "" : ": " + life.note)});
   }
   if (life.hung) said.push_back({name, name + " is hung: " + life.liveness.last});
-  if (life.own.exhausted) said.push_back({name, name + ": every rung for its memory line was tried and none worked"});
+  if (life.own.exhausted) said.push_back({name, name + ": every rung was tried and none worked"});
+  const Budget& budget = life.plan->budget;
+  if (life.budget_said && budget_spent(life, world.now.steady) >= budget.acts) {
+    said.push_back({name, name + ": its budget of " + std::to_string(budget.acts) + " acts per " + to_text(budget.per) +
+                              " is spent, nothing but hard lines is acted on for " +
+                              short_duration(budget_back(life) - world.now.steady)});
+  }
   if (life.engine_missing_since && up && world.now.steady - *life.engine_missing_since >= life.plan->heal) {
     said.push_back({name, name + " has been without its engine for " +
                               short_duration(world.now.steady - *life.engine_missing_since)});

@@ -124,19 +124,34 @@ HISTORY(Command, StartThatFailsSaysWhy) {
   const CommandId id = h.asks(CommandAct::start);
   h.at(2s);
   EXPECT_EQ(h.status(id), 500);
+  EXPECT_EQ(h.message(id), "app does not start: exec: No such file or directory");
 }
 
 HISTORY(Command, StartThatWaitsForARequirementIsAnsweredAtItsDeadline) {
-  h.spawn_fails = SpawnFailed{"", 0, ENOENT, "exec", "No such file or directory"};
+  Service db = bare("db");
+  db.ready = Readiness{DelayProbe{1h}};
+  db.ready->timeout = 2h;
   Service web = bare("web");
   web.required = {"db"};
-  h.begin(plan_of({bare("db"), web}));
+  h.begin(plan_of({db, web}));
   const CommandId id = h.asks(CommandAct::start, "web");
   h.at(99s);
   EXPECT_EQ(h.status(id), 0);
   h.at(110s);
   EXPECT_EQ(h.status(id), 500);
-  EXPECT_NE(h.message(id).find("no outcome in time"), std::string::npos);
+  EXPECT_EQ(h.message(id), "no outcome in time, it goes on: web is starting: waits for db (starting)");
+}
+
+HISTORY(Command, StartThatWaitsForARequirementThatFailsNamesItAndWhy) {
+  h.spawn_fails = SpawnFailed{"", 0, ENOENT, "exec", "No such file or directory"};
+  Service web = bare("web");
+  web.required = {"db"};
+  h.begin(plan_of({bare("db"), web}));
+  const CommandId id = h.asks(CommandAct::start, "web");
+  h.at(1s);
+  EXPECT_EQ(h.status(id), 500);
+  EXPECT_EQ(h.message(id).find("web does not start yet: it waits for db, which is in backoff: exec: No such file"), 0u)
+      << h.message(id);
 }
 
 HISTORY(Command, WhatAnOperatorStoppedStaysStoppedOverAReload) {
@@ -241,6 +256,20 @@ HISTORY(Command, HookGoesToTheOneWorkerOrAsksWhich) {
   });
   ASSERT_EQ(h.hooks.size(), 2u);
   EXPECT_EQ(h.hooks[1].target, other);
+}
+
+HISTORY(Command, HookGoesToAWorkerWhoseEngineIsLost) {
+  const auto [worker, engine] = with_engine(h);
+  h.at(20s);
+  h.killed(engine);
+  h.at(25s);
+  ASSERT_EQ(h.engine(engine), EngineState::lost);
+  h.asks(CommandAct::hook, "app", [&, pid = engine.pid](CommandGiven& c) {
+    c.hook = "reconnect";
+    c.pid = pid;
+  });
+  ASSERT_EQ(h.hooks.size(), 1u);
+  EXPECT_EQ(h.hooks[0].target, worker);
 }
 
 HISTORY(Command, HookThatIsNotThereIsNotFound) {

@@ -252,6 +252,8 @@ HISTORY(HardLine, OfAnEngineWithTheBudgetSpentRestartsTheService) {
   }
   h.at(20s);
   EXPECT_EQ(h.ledger(), (std::vector<std::string>{"hard worked", "hard no_budget"}));
+  EXPECT_NE(h.world.ledger.back().why.find("the next one starts after its backoff"), std::string::npos)
+      << "`why` tells what was done all the same";
   EXPECT_EQ(h.run(), 2u);
 }
 

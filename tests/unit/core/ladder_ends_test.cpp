@@ -1,4 +1,5 @@
 // How ladders end, queue and cool down; the budget; observe and hold.
+#include "daemon/core/ladder.hpp"
 #include "tests/unit/core/stories.hpp"
 
 namespace plimsoll::core {
@@ -89,6 +90,29 @@ HISTORY(LadderEnds, PreemptedWhenTheRunEndsByItself) {
   EXPECT_EQ(h.run(), 2u) << "the new run is not restarted for what the old one did";
 }
 
+HISTORY(LadderEnds, ExhaustedWithNothingInItsEnginesPlaceMakesThatOneLost) {
+  Service service = app();
+  service.heal = 10s;
+  service.cool_down = 60s;
+  service.engines[0].expect.within = 10s;
+  service.engines[0].on_soft = {rung(RungKind::end)};
+  service.engines[0].on_lost = {rung(RungKind::worker)};
+  const auto [worker, engine] = soft_at_90s(h, service);
+  h.at(95s);
+  EXPECT_FALSE(h.alive(engine));
+  EXPECT_EQ(core::at_work(h.world, "app").find("end for engine " + std::to_string(engine.pid) + " (soft)"), 0u)
+      << core::at_work(h.world, "app");
+  h.at(110s);
+  EXPECT_EQ(h.ledger(), std::vector<std::string>{"soft exhausted"});
+  EXPECT_EQ(h.engine(engine), EngineState::lost);
+  EXPECT_TRUE(h.says("nothing more for 1m, then on_lost: nothing stands in its place"));
+  EXPECT_EQ(core::at_work(h.world, "app"), "");
+  EXPECT_FALSE(h.well());
+  EXPECT_EQ(h.signals_to(worker), std::vector<int>{});
+  h.at(175s);
+  EXPECT_EQ(h.signals_to(worker), std::vector<int>{SIGTERM}) << "on_lost has its turn when the cool-down is over";
+}
+
 HISTORY(LadderEnds, NoBudgetForASoftLineMeansItWaits) {
   Service service = app();
   service.budget = {1, 1h};
@@ -106,6 +130,7 @@ HISTORY(LadderEnds, NoBudgetForASoftLineMeansItWaits) {
   EXPECT_EQ(h.ledger(), (std::vector<std::string>{"soft worked", "soft no_budget"}));
   EXPECT_EQ(h.signals_to(next), std::vector<int>{});
   EXPECT_EQ(h.count(EventKind::budget), 1u);
+  EXPECT_EQ(h.unwell().find("app: its budget of 1 acts per 1h is spent"), 0u) << h.unwell();
   h.at(3700s);
   EXPECT_EQ(h.signals_to(next), std::vector<int>{SIGTERM}) << "an act is free again after an hour";
 }

@@ -131,6 +131,10 @@ HISTORY(Orphan, ThatWasHeldIsEndedAfterTheRelease) {
   h.asks(CommandAct::release);
   h.at(32s);
   EXPECT_FALSE(h.alive(engine));
+  const Intervention& ledger = h.world.ledger.back();
+  ASSERT_EQ(ledger.rungs.size(), 2u);
+  EXPECT_EQ(ledger.rungs[0].outcome, Outcome::skipped) << "what was withheld is not at work for ever";
+  EXPECT_EQ(ledger.rungs[1].outcome, Outcome::worked);
 }
 
 HISTORY(Orphan, WhoseRuleLeavesThePlanIsKilledAllTheSameOnceItWasAsked) {
