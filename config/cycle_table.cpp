@@ -26,7 +26,7 @@ void read_when(Reader& table, Cycle& into) {
     table.require(ever_fires(cron), "cron", "must be a date that comes");
     into.when = std::move(cron);
   }
-  if (table.has("every") == table.has("cron")) table.lacks("must have one of 'every' and 'cron'");
+  if (table.has("every") == table.has("cron")) table.lacks("must have exactly one of 'every' and 'cron'");
 }
 
 void read_zone_of(Reader& table, Zones& zones, Cycle& into) {

@@ -14,12 +14,22 @@ namespace {
 
 constexpr std::array<std::string_view, 5> placeholders{"{engine_pid}", "{owner_pid}", "{service}", "{rule}", "{run}"};
 
-/// The first {word} that is none of ours. Braces around anything else, JSON for one, are plain text.
+bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/// What a word has, or one that is misspelt: {owner-pid}, {Run}.
+bool belongs_to_word(char c) {
+  return is_letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '-';
+}
+
+/// The first {word} that is none of ours. Braces around anything else, JSON for one or a{2}, are plain text.
 std::string unknown_placeholder(std::string_view text) {
   for (std::size_t at = 0; (at = text.find('{', at)) != std::string_view::npos; ++at) {
     std::size_t end = at + 1;
-    while (end < text.size() && ((text[end] >= 'a' && text[end] <= 'z') || text[end] == '_')) ++end;
-    if (end == at + 1 || end == text.size() || text[end] != '}') continue;
+    if (end == text.size() || !is_letter(text[end])) continue;
+    while (end < text.size() && belongs_to_word(text[end])) ++end;
+    if (end == text.size() || text[end] != '}') continue;
     const std::string_view word = text.substr(at, end + 1 - at);
     if (std::find(placeholders.begin(), placeholders.end(), word) == placeholders.end()) return std::string{word};
   }
@@ -186,7 +196,7 @@ Hook read_hook(Reader& table, const std::string& name) {
   hook.name = name;
   read_ways(table, hook);
   const int ways = (table.has("http") ? 1 : 0) + (table.has("signal") ? 1 : 0) + (table.has("exec") ? 1 : 0);
-  if (ways != 1) table.lacks("must have one of 'http', 'signal' and 'exec'");
+  if (ways != 1) table.lacks("must have exactly one of 'http', 'signal' and 'exec'");
   table.read_word<HookTarget>("to", hook.to, {{"owner", HookTarget::owner}, {"service", HookTarget::service}});
   if (table.read("timeout", hook.timeout)) {
     table.require(hook.timeout > Duration{0}, "timeout", "must be more than 0s");

@@ -128,8 +128,8 @@ void read_live(Reader& parent, bool of_engine, std::optional<Liveness>& into) {
   constexpr std::array ways{"http", "tcp", "unix", "exec", "notify"};
   const auto written = std::count_if(ways.begin(), ways.end(), [&](const char* way) { return table->has(way); });
   if (written != 1)
-    table->lacks(of_engine ? "must have one of 'http', 'tcp' and 'exec'"
-                           : "must have one of 'http', 'tcp', 'unix', 'exec' and 'notify'");
+    table->lacks(of_engine ? "must have exactly one of 'http', 'tcp' and 'exec'"
+                           : "must have exactly one of 'http', 'tcp', 'unix', 'exec' and 'notify'");
   if (std::holds_alternative<NotifyProbe>(live.how)) take_keep_alive_terms(*table, live);
   if (table->read("interval", live.interval)) {
     table->require(live.interval >= Duration{10}, "interval", "must be at least 10ms");
@@ -154,7 +154,8 @@ void read_ready(Reader& parent, std::optional<Readiness>& into) {
   read_said(*table, ready.how);
   constexpr std::array ways{"http", "tcp", "unix", "exec", "notify", "fd", "log", "delay"};
   const auto written = std::count_if(ways.begin(), ways.end(), [&](const char* way) { return table->has(way); });
-  if (written != 1) table->lacks("must have one of 'http', 'tcp', 'unix', 'exec', 'notify', 'fd', 'log' and 'delay'");
+  if (written != 1)
+    table->lacks("must have exactly one of 'http', 'tcp', 'unix', 'exec', 'notify', 'fd', 'log' and 'delay'");
   if (table->read("interval", ready.interval)) {
     table->require(is_asked(ready.how), "interval", "must not be here (nothing is asked again and again)");
     table->require(ready.interval >= Duration{10}, "interval", "must be at least 10ms");

@@ -6,9 +6,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <filesystem>
 #include <utility>
 
 namespace plimsoll::ctl {
@@ -94,6 +96,20 @@ std::vector<std::string> socket_candidates(const std::string& given, const std::
   if (!given.empty()) return {given};
   if (!from_environment.empty()) return {from_environment};
   return {"/run/plimsoll/" + name + ".sock", "/tmp/plimsoll-" + std::to_string(uid) + "/" + name + ".sock"};
+}
+
+std::vector<std::string> sockets_beside(const std::vector<std::string>& paths) {
+  std::vector<std::string> found;
+  for (const std::string& path : paths) {
+    std::error_code none;  // a folder that is not there, or not ours to read, has none
+    const std::size_t before = found.size();
+    for (std::filesystem::directory_iterator at(std::filesystem::path(path).parent_path(), none), end; at != end;
+         at.increment(none)) {
+      if (at->path().extension() == ".sock" && at->is_socket(none)) found.push_back(at->path().string());
+    }
+    std::sort(found.begin() + static_cast<std::ptrdiff_t>(before), found.end());
+  }
+  return found;
 }
 
 std::string percent_encoded(std::string_view text) {

@@ -39,6 +39,9 @@ std::optional<Head> read_head(std::string_view text);
 std::vector<std::string> socket_candidates(const std::string& given, const std::string& from_environment,
                                            const std::string& name, unsigned uid);
 
+/// Sockets of daemons, whatever their names, in the folders of these paths; in the order of the paths, then of names.
+std::vector<std::string> sockets_beside(const std::vector<std::string>& paths);
+
 /// "a b" -> "a%20b", for one part of a path or a query.
 std::string percent_encoded(std::string_view text);
 

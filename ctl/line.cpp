@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 
 namespace plimsoll::ctl {
 namespace {
@@ -15,8 +17,34 @@ constexpr std::chrono::seconds to_act{620};
 
 std::vector<std::string> candidates(const Options& options) {
   const char* from_environment = std::getenv("PLIMSOLL_SOCKET");
-  return socket_candidates(options.socket, from_environment ? from_environment : "", options.name, ::getuid());
+  const std::string given = from_environment ? from_environment : "";
+  auto paths = socket_candidates(options.socket, given, options.name.empty() ? "main" : options.name, ::getuid());
+  // The daemon of `plimsolld -- CMD` is named after its command: in a container it is the only one, and is meant.
+  if (options.socket.empty() && given.empty() && options.name.empty()) {
+    const auto tried = paths;
+    for (const std::string& path : tried) {
+      const auto there = sockets_beside({path});
+      if (there.empty()) continue;
+      if (there.size() == 1 && there.front() != path) paths.push_back(there.front());
+      break;
+    }
+  }
+  return paths;
 }
+
+namespace {
+
+/// Others that do not answer to the name that was looked for, by theirs.
+std::string others_text(const std::vector<std::string>& tried) {
+  std::string text;
+  for (const std::string& path : sockets_beside(tried)) {
+    if (std::find(tried.begin(), tried.end(), path) != tried.end()) continue;
+    text += (text.empty() ? "\nthere is: --name " : ", --name ") + std::filesystem::path(path).stem().string();
+  }
+  return text;
+}
+
+}  // namespace
 
 Exit exit_of(int http_status) {
   if (http_status >= 200 && http_status < 300) return done;
@@ -46,8 +74,10 @@ void Line::fail(const Response& response) {
 
 Client* Line::client() {
   if (client_) return &*client_;
-  auto connected = Client::connect(candidates(options_));
+  const std::vector<std::string> paths = candidates(options_);
+  auto connected = Client::connect(paths);
   if (auto* failure = std::get_if<Failure>(&connected)) {
+    if (paths.size() > 1) failure->message += clean_lines(others_text(paths));
     fail(*failure);
     return nullptr;
   }

@@ -47,7 +47,8 @@ int main(int argc, char** argv) {
       "plimsollctl");
   app.require_subcommand(0, 1);
   app.add_option("--socket", options.socket, "the daemon's socket; else $PLIMSOLL_SOCKET, else by its name");
-  app.add_option("--name", options.name, "the daemon's name (main)");
+  app.add_option("--name", options.name, "the daemon's name (main, or that of the only one there is)");
+  app.set_version_flag("--version", "plimsollctl " PLIMSOLL_VERSION);
   app.add_flag("--json", options.json, "the daemon's answer as it is");
   app.add_flag("--no-wait", options.no_wait, "do not wait for the outcome of a command");
   for (const Verb& verb : ctl::verbs()) add_verb(app, verb, options, chosen);

@@ -16,7 +16,7 @@ namespace plimsoll::ctl {
 /// The command line, taken apart and not yet understood.
 struct Options {
   std::string socket;
-  std::string name = "main";
+  std::string name;  ///< empty: not given
   bool json = false;
   bool no_wait = false;
   std::string service;

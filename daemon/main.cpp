@@ -122,9 +122,9 @@ int main(int argc, char** argv) {
       "Process supervisor and memory watchdog for applications with a database engine of their own.\n"
       "`plimsolld -- CMD ARG…` supervises one command without a file."};
   app.name("plimsolld");
-  app.add_option("--config", arguments.config, "The configuration")->capture_default_str();
-  app.add_option("--check", arguments.check,
-                 "Read that file, say what is wrong with it or when its cycles run, and end");
+  const auto* config = app.add_option("--config", arguments.config, "The configuration")->capture_default_str();
+  const auto* check_option = app.add_option(
+      "--check", arguments.check, "Read that file, say what is wrong with it or when its cycles run, and end");
   app.add_flag("--print-config", arguments.print_config,
                "Print the whole configuration, every default written out, and end");
   app.add_flag("--observe", arguments.observe, "Withhold every intervention, and record what would have been done");
@@ -150,6 +150,10 @@ int main(int argc, char** argv) {
   }
   if (separator && arguments.command.empty()) {
     std::cerr << "plimsolld: there is no command behind '--'\n";
+    return bad_usage;
+  }
+  if (separator && config->count() + check_option->count() > 0) {
+    std::cerr << "plimsolld: a command behind '--' is supervised without a file; --set takes single keys\n";
     return bad_usage;
   }
   const bool forwards = !arguments.rewrites.empty() || !arguments.exit_ok.empty() || arguments.to_group;

@@ -4,6 +4,7 @@
 
 #include "daemon/core/budget.hpp"
 #include "daemon/core/cycles.hpp"
+#include "daemon/core/ladder.hpp"
 #include "daemon/core/lineage.hpp"
 #include "daemon/core/memory.hpp"
 #include "daemon/core/refusal.hpp"
@@ -36,14 +37,19 @@ std::string state_text(const Process& process) {
   }
 }
 
-std::string note_of(const ServiceLife& life, core::Now now) {
+std::string note_of(const core::World& world, const std::string& name, const ServiceLife& life, core::Now now) {
   if (life.state == ServiceState::backoff) {
     const std::string refused = core::refusal_text(life.refusal);
     return (refused.empty() ? "" : "cannot start: " + refused + "; ") + "starts again in " +
            core::short_duration(std::max(life.deadline - now.steady, core::Steady::duration{}));
   }
-  if (!life.note.empty() || life.notices.status.empty()) return life.note;
-  return "says: " + life.notices.status;
+  if (life.state == ServiceState::failed && life.note.empty()) {
+    const std::string refused = core::refusal_text(life.refusal);
+    return refused.empty() ? "" : "cannot start: " + refused;
+  }
+  if (!life.note.empty()) return life.note;
+  if (std::string work = core::at_work(world, name); !work.empty()) return work;
+  return life.notices.status.empty() ? "" : "says: " + life.notices.status;
 }
 
 wire::RungTried to_wire(const core::RungTried& tried, core::Now now) {
@@ -149,7 +155,7 @@ wire::Service View::to_service(const std::string& name, const ServiceLife& life,
   service.budget_acts = life.plan->budget.acts;
   service.budget_spent = core::budget_spent(life, now_.steady);
   service.cycles = cycles_of(life);
-  service.note = note_of(life, now_);
+  service.note = note_of(world_, name, life, now_);
   for (const core::Unwell& one : unwell) {
     if (one.service == name) service.not_well.push_back(one.why);
   }
@@ -215,6 +221,7 @@ std::string View::role_of(const Process& process) const {
   if (process.id == core::app_process(world_, process.service) && process.id != life.main) return "app";
   if (process.id == life.main) return "main";
   if (process.program.wrapper) return "wrapper";
+  if (process.engine_missing_since) return "worker";  // it had one, and is the one that is looked for now
   const Process* engine = core::first_alive(world_, process.service, [&](const Process& other) {
     return other.engine && other.engine->listed && core::owner_of(world_, other).worker == process.id;
   });

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from apps import ENGINE
-from harness import PLIMSOLLD, PROGRAMS, SLOW, alive, children_of, clean_environment, is_zombie, wait_until
+from harness import PLIMSOLLCTL, PLIMSOLLD, PROGRAMS, SLOW, alive, children_of, clean_environment, is_zombie, wait_until
 from puppets import main_puppet, workers_of
 
 
@@ -164,6 +164,20 @@ def test_its_plan_can_be_printed_and_checked(nest):
     checked = subprocess.run([PLIMSOLLD, "--check", str(path)], capture_output=True, text=True, check=False,
                              timeout=30 * SLOW)
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_ctl_finds_the_only_daemon_whatever_its_name(nest):
+    """As with `docker exec`: a /run of its own, and a daemon that is named after its command."""
+    script = 'mount -t tmpfs none /run && exec "$0" -- sh -c \'"$0" status; "$0" --name main status\' "$1"'
+    done = subprocess.run(["unshare", "--mount", "sh", "-c", script, PLIMSOLLD, PLIMSOLLCTL], capture_output=True, text=True,
+                          env=clean_environment({}), check=False, timeout=60 * SLOW)
+    assert "sh 0.1.0, pid" in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 4 and "there is: --name sh" in done.stderr, done.stderr
+
+
+def test_a_file_beside_a_command_is_refused(nest):
+    code, _, err = run(nest, "true", args=["--config", "/etc/hostname"])
+    assert code == 64 and b"without a file" in err, err
 
 
 def test_observe_only_says_what_it_would_do(nest):

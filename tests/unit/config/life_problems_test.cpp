@@ -78,7 +78,7 @@ TEST(Problem, OfTheStepsOfAStop) {
 
 TEST(Problem, OfLiveness) {
   EXPECT_EQ(problem("live = {}"),
-            "3:8: services.web.live: must have one of 'http', 'tcp', 'unix', 'exec' and 'notify'");
+            "3:8: services.web.live: must have exactly one of 'http', 'tcp', 'unix', 'exec' and 'notify'");
   EXPECT_EQ(problem("live = { exec = [\"x\"], failures = 0 }"),
             "3:35: services.web.live.failures: must be at least 1, not '0'");
   EXPECT_EQ(problem("live = { notify = true, failures = 2 }"),
@@ -88,17 +88,17 @@ TEST(Problem, OfLiveness) {
             "9:17: services.web.engines.e.live.http: must be a path such as /status (an engine is asked on its own "
             "port), not 'http://127.0.0.1:1/'");
   EXPECT_EQ(engine_problem("live = { tcp = true, exec = [\"x\"] }"),
-            "9:8: services.web.engines.e.live: must have one of 'http', 'tcp' and 'exec'");
+            "9:8: services.web.engines.e.live: must have exactly one of 'http', 'tcp' and 'exec'");
   EXPECT_EQ(engine_problem("on_hung = [\"log\"]"), "0 problems");
 }
 
 TEST(Problem, OfReadiness) {
-  EXPECT_EQ(
-      problem("ready = {}"),
-      "3:9: services.web.ready: must have one of 'http', 'tcp', 'unix', 'exec', 'notify', 'fd', 'log' and 'delay'");
-  EXPECT_EQ(
-      problem("ready = { tcp = \"127.0.0.1:1\", delay = \"1s\" }"),
-      "3:9: services.web.ready: must have one of 'http', 'tcp', 'unix', 'exec', 'notify', 'fd', 'log' and 'delay'");
+  EXPECT_EQ(problem("ready = {}"),
+            "3:9: services.web.ready: must have exactly one of 'http', 'tcp', 'unix', 'exec', 'notify', 'fd', 'log' "
+            "and 'delay'");
+  EXPECT_EQ(problem("ready = { tcp = \"127.0.0.1:1\", delay = \"1s\" }"),
+            "3:9: services.web.ready: must have exactly one of 'http', 'tcp', 'unix', 'exec', 'notify', 'fd', 'log' "
+            "and 'delay'");
   EXPECT_EQ(problem("ready = { tcp = \"db:5432\" }"),
             "3:17: services.web.ready.tcp: must be ADDRESS:PORT, an IP address or localhost and a port, not 'db:5432'");
   EXPECT_EQ(problem("ready = { tcp = \"127.0.0.1\" }"),

@@ -55,9 +55,9 @@ TEST(Problem, OfARungThatIsATable) {
 
 TEST(Problem, OfAHook) {
   const std::string hook = "services.web.hooks.h";
-  EXPECT_EQ(hook_problem("to = \"owner\""), "3:1: " + hook + ": must have one of 'http', 'signal' and 'exec'");
+  EXPECT_EQ(hook_problem("to = \"owner\""), "3:1: " + hook + ": must have exactly one of 'http', 'signal' and 'exec'");
   EXPECT_EQ(hook_problem("signal = \"HUP\"\nexec = [\"x\"]"),
-            "3:1: " + hook + ": must have one of 'http', 'signal' and 'exec'");
+            "3:1: " + hook + ": must have exactly one of 'http', 'signal' and 'exec'");
   EXPECT_EQ(hook_problem("signal = \"SIGKILL\""),
             "4:10: " + hook + ".signal: must be a signal that a process can catch, not 'SIGKILL'");
   EXPECT_EQ(hook_problem("signal = \"STOP\""),
@@ -173,9 +173,9 @@ TEST(Problem, OfACycle) {
             "6:6: " + cycle + ".do: must be \"reconnect\" or \"restart\", not 'drain'");
   EXPECT_EQ(cycle_problem("do = \"reconnect\"\nevery = \"1h\""),
             "6:6: " + cycle + ".do: must be restart (no engine of this service has reconnect), not 'reconnect'");
-  EXPECT_EQ(cycle_problem("do = \"restart\""), "5:1: " + cycle + ": must have one of 'every' and 'cron'");
+  EXPECT_EQ(cycle_problem("do = \"restart\""), "5:1: " + cycle + ": must have exactly one of 'every' and 'cron'");
   EXPECT_EQ(cycle_problem("do = \"restart\"\nevery = \"1h\"\ncron = \"@daily\""),
-            "5:1: " + cycle + ": must have one of 'every' and 'cron'");
+            "5:1: " + cycle + ": must have exactly one of 'every' and 'cron'");
   EXPECT_EQ(cycle_problem("do = \"restart\"\nevery = \"999ms\""),
             "7:9: " + cycle + ".every: must be at least 1s, not '999ms'");
   EXPECT_EQ(cycle_problem("do = \"restart\"\ncron = \"4 am\""),

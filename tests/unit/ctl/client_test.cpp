@@ -76,6 +76,16 @@ TEST(Client, LooksWhereTheDaemonPutsItsSocket) {
   EXPECT_EQ(socket_candidates("", "", "db", 7), (Paths{"/run/plimsoll/db.sock", "/tmp/plimsoll-7/db.sock"}));
 }
 
+TEST(Client, FindsTheSocketsOfDaemonsOfOtherNames) {
+  const Listener one("", false);
+  const std::string folder = one.path().substr(0, one.path().rfind('/'));
+  const std::string other = folder + "/api.sock";
+  ASSERT_EQ(::link(one.path().c_str(), other.c_str()), 0);
+  EXPECT_EQ(sockets_beside({folder + "/main.sock", folder + "/no/such/main.sock"}), std::vector<std::string>{other})
+      << "what is no socket of a daemon is left out";
+  ::unlink(other.c_str());
+}
+
 TEST(Client, WithoutADaemonEverySocketThatWasTriedIsNamed) {
   const Listener nobody("", false);
   ::unlink(nobody.path().c_str());
