@@ -23,11 +23,12 @@ bool belongs_to_word(char c) {
   return is_letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '-';
 }
 
-/// The first {word} that is none of ours. Braces around anything else, JSON for one or a{2}, are plain text.
+/// The first {word} that is none of ours. Braces around anything else, JSON for one or a{2}, are plain text, and so is
+/// a shell's ${word}.
 std::string unknown_placeholder(std::string_view text) {
   for (std::size_t at = 0; (at = text.find('{', at)) != std::string_view::npos; ++at) {
     std::size_t end = at + 1;
-    if (end == text.size() || !is_letter(text[end])) continue;
+    if (end == text.size() || !is_letter(text[end]) || (at > 0 && text[at - 1] == '$')) continue;
     while (end < text.size() && belongs_to_word(text[end])) ++end;
     if (end == text.size() || text[end] != '}') continue;
     const std::string_view word = text.substr(at, end + 1 - at);

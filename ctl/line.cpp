@@ -19,8 +19,9 @@ std::vector<std::string> candidates(const Options& options) {
   const char* from_environment = std::getenv("PLIMSOLL_SOCKET");
   const std::string given = from_environment ? from_environment : "";
   auto paths = socket_candidates(options.socket, given, options.name.empty() ? "main" : options.name, ::getuid());
-  // The daemon of `plimsolld -- CMD` is named after its command: in a container it is the only one, and is meant.
-  if (options.socket.empty() && given.empty() && options.name.empty()) {
+  // The daemon of `plimsolld -- CMD` is named after its command: in a container it is the only one, and is meant. But
+  // not to be acted on: where main is down, another one would be stopped in its place.
+  if (options.socket.empty() && given.empty() && options.name.empty() && !options.acts) {
     const auto tried = paths;
     for (const std::string& path : tried) {
       const auto there = sockets_beside({path});

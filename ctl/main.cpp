@@ -47,7 +47,7 @@ int main(int argc, char** argv) {
       "plimsollctl");
   app.require_subcommand(0, 1);
   app.add_option("--socket", options.socket, "the daemon's socket; else $PLIMSOLL_SOCKET, else by its name");
-  app.add_option("--name", options.name, "the daemon's name (main, or that of the only one there is)");
+  app.add_option("--name", options.name, "the daemon's name (main; to look, that of the only one)");
   app.set_version_flag("--version", "plimsollctl " PLIMSOLL_VERSION);
   app.add_flag("--json", options.json, "the daemon's answer as it is");
   app.add_flag("--no-wait", options.no_wait, "do not wait for the outcome of a command");
@@ -58,5 +58,6 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? ctl::done : ctl::usage;
   }
   ctl::Console console;
+  options.acts = (chosen->takes & ctl::acts) != 0;
   return chosen->run(options, console);
 }

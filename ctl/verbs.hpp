@@ -27,6 +27,7 @@ struct Options {
   std::string for_;
   std::string except;
   std::string since;
+  bool acts = false;  ///< the verb changes something: only the daemon that is named is meant
   bool follow = false;
   bool force = false;
   bool dry_run = false;
@@ -48,6 +49,7 @@ enum Takes : unsigned {
   takes_force = 1u << 9,
   takes_count = 1u << 10,
   takes_dry_run = 1u << 11,
+  acts = 1u << 12,  ///< changes something
 };
 
 struct Verb {

@@ -81,16 +81,34 @@ void leave_lost(Turn& turn, const Place& place, const Ladder& ladder, LadderEnd 
   }
 }
 
-/// Whether the ladder has ended its engine, has no means left, and nothing stands in the engine's place: then that one
-/// is missed as if it had ended by itself, and on_lost has its turn.
-bool is_missed(const Turn& turn, const Place& place, const Ladder& ladder, LadderEnd end, const Process& subject) {
-  if (end != LadderEnd::exhausted && end != LadderEnd::no_budget) return false;
+/// Whether a reconnect of this ladder was at work when its engine ended: the app put that away because we asked.
+bool ended_by_reconnect(const Intervention& ledger, const Process& subject) {
+  return std::any_of(ledger.rungs.begin(), ledger.rungs.end(), [&](const RungTried& tried) {
+    return tried.rung == "reconnect" && subject.death->at >= tried.began &&
+           (!tried.outcome || subject.death->at <= tried.began + tried.took);
+  });
+}
+
+/// Whether the ladder has ended its engine, and nothing has come in the engine's place.
+bool is_missed(Turn& turn, const Place& place, const Ladder& ladder, const Process& subject) {
   const EngineRule* rule = rule_of(turn.world, place.service, place.rule);
-  if (rule == nullptr || !rule->expect.successor || !ladder.acted || subject.alive() || !subject.engine->judged) {
-    return false;
-  }
-  if (subject.engine->state != EngineState::gone || subject.engine->replaced) return false;
-  return engines_in(turn.world, slot_of(turn.world, subject)).empty();
+  const Intervention* ledger = find_intervention(turn.world, ladder.intervention);
+  if (rule == nullptr || ledger == nullptr || !rule->expect.successor || rule->on_lost.empty()) return false;
+  if (subject.alive() || !subject.engine->judged || subject.engine->replaced) return false;
+  if (subject.engine->state != EngineState::gone) return false;
+  if (!subject.asked && !subject.killed && !ended_by_reconnect(*ledger, subject)) return false;
+  const Owner owner = owner_of(turn.world, subject);
+  const Process* worker = find_process(turn.world, owner.worker);
+  const bool owner_lives = owner.service() || (worker != nullptr && worker->alive());
+  const bool of_this_run = subject.run == turn.world.services.at(place.service).run;
+  return owner_lives && of_this_run && successor_of(turn.world, subject, ledger->began) == nullptr;
+}
+
+/// It is missed as if it had ended by itself: its app may heal first, then on_lost has its turn.
+void miss(Turn& turn, const Place& place, Process& subject) {
+  subject.engine->state = EngineState::lost;
+  subject.engine->heal_deadline =
+      std::max(place.slot->cool_until, subject.death->at + turn.world.services.at(place.service).plan->heal);
 }
 
 void finish(Turn& turn, const Place& place, LadderEnd end, const std::string& why) {
@@ -110,14 +128,12 @@ void finish(Turn& turn, const Place& place, LadderEnd end, const std::string& wh
   place.slot->exhausted = end == LadderEnd::exhausted;
   place.slot->hard_exhausted = place.slot->exhausted && ladder.cause == Cause::hard;
   Process* subject = find_process(turn.world, ladder.subject);
-  bool missed = false;
-  if (subject != nullptr && subject->engine) {
-    missed = is_missed(turn, place, ladder, end, *subject);
-    if (missed) subject->engine->state = EngineState::lost;
-    if (subject->engine->state == EngineState::lost) leave_lost(turn, place, ladder, end, *subject->engine);
-    // The app heals first, whoever ended the engine.
-    if (missed)
-      subject->engine->heal_deadline = std::max(subject->engine->heal_deadline, subject->death->at + life.plan->heal);
+  const bool left = end == LadderEnd::exhausted || end == LadderEnd::no_budget || end == LadderEnd::preempted;
+  const bool missed = left && subject != nullptr && subject->engine && is_missed(turn, place, ladder, *subject);
+  if (missed) {
+    miss(turn, place, *subject);
+  } else if (subject != nullptr && subject->engine && subject->engine->state == EngineState::lost) {
+    leave_lost(turn, place, ladder, end, *subject->engine);
   }
   if (Intervention* ledger = find_intervention(turn.world, ladder.intervention)) {
     if (subject != nullptr && subject->memory.peak.count != 0) ledger->peak = subject->memory.peak;
@@ -205,12 +221,14 @@ void withhold(Turn& turn, const Place& place) {
   }
   const Duration cool_down = turn.world.services.at(place.service).plan->cool_down;
   Process* subject = find_process(turn.world, ladder.subject);
+  const bool missed = subject != nullptr && subject->engine && is_missed(turn, place, ladder, *subject);
   if (subject != nullptr && subject->engine && subject->engine->state == EngineState::lost)
     subject->engine->heal_deadline = turn.now.steady + cool_down;
   if (is_round(ladder)) tell_round(turn, place, Outcome::failed, "withheld");
   if (ladder.cause == Cause::hard) place.slot->hard_said_until = turn.now.steady + cool_down;
   place.slot->ladder.reset();
   place.slot->cool_until = turn.now.steady + cool_down;
+  if (missed) miss(turn, place, *subject);
   turn.changed = true;
 }
 

@@ -122,12 +122,12 @@ void reconnect(Turn& turn, const CommandGiven& command, ServiceLife& life) {
   if (!command.wait) answer(turn, command.id, 202, "asked for");
 }
 
-/// Whom a hook to `owner` would be addressed to: a worker whose engine is lost, too, for it may be asked for a new one.
-std::set<ProcessId> owners(const World& world, const CommandGiven& command, ProcessId& engine) {
+/// Whom a hook to `owner` would be addressed to: the workers of living engines, or of lost ones.
+std::set<ProcessId> owners(const World& world, const CommandGiven& command, bool lost, ProcessId& engine) {
   std::set<ProcessId> found;
   for (const auto& [id, process] : world.processes) {
     if (process.service != command.service || !process.engine || !process.engine->listed) continue;
-    if (!process.alive() && process.engine->state != EngineState::lost) continue;
+    if (lost ? process.engine->state != EngineState::lost : !process.alive()) continue;
     if (command.pid && id.pid != *command.pid) continue;
     if (!command.rule.empty() && process.engine->rule != command.rule) continue;
     const Owner owner = owner_of(world, process);
@@ -152,7 +152,9 @@ void call_hook(Turn& turn, const CommandGiven& command, ServiceLife& life) {
   ProcessId engine = nobody;
   ProcessId target = app_process(turn.world, command.service);
   if (hook->second.to == HookTarget::owner) {
-    const std::set<ProcessId> found = owners(turn.world, command, engine);
+    std::set<ProcessId> found = owners(turn.world, command, false, engine);
+    // Who has none any more may be asked for a new one.
+    if (found.empty()) found = owners(turn.world, command, true, engine);
     if (found.empty())
       return answer(turn, command.id, 409, "no engine with a worker fits, the hook has nobody to go to");
     if (found.size() > 1)
@@ -220,7 +222,7 @@ std::string why_down(const ServiceLife& life) {
 
 /// What it requires has failed meanwhile: that can take for ever.
 std::optional<std::string> held_up_by(const World& world, const ServiceLife& life) {
-  if (life.state != ServiceState::starting || life.spawning) return std::nullopt;
+  if (life.state != ServiceState::starting || life.spawning || life.main != nobody) return std::nullopt;
   for (const std::string& required : life.plan->required) {
     const auto found = world.services.find(required);
     if (found == world.services.end()) continue;

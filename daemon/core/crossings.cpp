@@ -108,7 +108,7 @@ void kill_as_next_rung(Turn& turn, const Place& place, const Crossing& crossing)
   if (ladder.hook != 0) turn.emit(CancelHook{ladder.hook});
   rung_failed(turn, place, Outcome::failed,
               "past the slack of its hard limit: " + over_text(crossing.rss, *crossing.policy->hard));
-  if (crossing.subject != nobody) ladder.subject = crossing.subject;
+  ladder.subject = crossing.subject;  // nobody: the app process of now, not the one that an earlier rung ended
   Rung kill;
   kill.kind = RungKind::kill;
   ladder.rungs.insert(ladder.rungs.begin() + static_cast<std::ptrdiff_t>(ladder.next), kill);

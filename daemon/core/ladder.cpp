@@ -19,6 +19,10 @@ constexpr Duration answer_within{30'000};  ///< `expect.within` after a hook's a
 
 void begin_lost_ladder(Turn& turn, Process& engine) {
   const SlotKey key = slot_of(turn.world, engine);
+  if (rungs_for(turn.world, engine.service, engine.engine->rule, Cause::lost).empty()) {
+    engine.engine->heal_deadline = never;  // nothing is to be done; it stays lost until its app heals
+    return;
+  }
   const ServiceLife& life = turn.world.services.at(engine.service);
   const Slot& slot = slot_at(turn.world, key);
   if (slot.ladder || turn.now.steady < slot.cool_until || turn.now.steady < life.cool_until ||

@@ -17,7 +17,7 @@ void judge_service(const World& world, const std::string& name, const ServiceLif
   if (life.hung) said.push_back({name, name + " is hung: " + life.liveness.last});
   if (life.own.exhausted) said.push_back({name, name + ": every rung was tried and none worked"});
   const Budget& budget = life.plan->budget;
-  if (life.budget_said && budget_spent(life, world.now.steady) >= budget.acts) {
+  if (life.wanted && life.budget_said && budget_spent(life, world.now.steady) >= budget.acts) {
     said.push_back({name, name + ": its budget of " + std::to_string(budget.acts) + " acts per " + to_text(budget.per) +
                               " is spent, nothing but hard lines is acted on for " +
                               short_duration(budget_back(life) - world.now.steady)});

@@ -142,7 +142,6 @@ void Laws::take_stop_request() {
   if (stop_requests_ > 2) no_later_ = std::min(no_later_, now_.steady);
 }
 
-/// EXTEND_TIMEOUT_USEC: the app's start, or its stop while it is asked gently, may take so long from now on.
 // --- Another main process
 
 bool Laws::is_main(const SimProcess& process) const {
@@ -168,6 +167,7 @@ void Laws::check_main(const World& world, const Notified& said) {
   if (taken) run.main = *said.main;
 }
 
+/// EXTEND_TIMEOUT_USEC: the app's start, or its stop while it is asked gently, may take so long from now on.
 void Laws::take_extension(const World& world, const Notified& said) {
   const auto found = runs_.find(said.service);
   if (!said.extend || found == runs_.end()) return;

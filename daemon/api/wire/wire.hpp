@@ -40,7 +40,7 @@ struct Daemon {
 };
 
 struct Exit {
-  std::string kind;  ///< exited signaled oom_killed spawn_failed
+  std::string kind;  ///< exited signaled oom_killed spawn_failed unknown
   std::optional<int> code;
   std::optional<int> signal;
   std::string at;  ///< RFC 3339, UTC, milliseconds

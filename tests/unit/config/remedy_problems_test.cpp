@@ -101,8 +101,11 @@ TEST(Problem, OfAUrl) {
   EXPECT_EQ(url("http://127.0.0.1:8x/x"), port);
   EXPECT_EQ(url("http://127.0.0.1/a b"), "must be a path that begins with '/' and has neither spaces nor '#'");
   EXPECT_EQ(url("http://127.0.0.1/a#b"), "must be a path that begins with '/' and has neither spaces nor '#'");
-  EXPECT_EQ(url("http://127.0.0.1/{worker}"),
-            "must have no placeholder but {engine_pid}, {owner_pid}, {service}, {rule} and {run}");
+  for (const char* misspelt : {"{worker}", "{owner-pid}", "{Run}"}) {
+    EXPECT_EQ(url(std::string("http://127.0.0.1/") + misspelt),
+              "must have no placeholder but {engine_pid}, {owner_pid}, {service}, {rule} and {run}");
+  }
+  EXPECT_EQ(hook_problem("exec = [\"sh\", \"-c\", \"echo ${HOME} a{2} {\\\"json\\\":1}\"]"), "0 problems");
 }
 
 TEST(Problem, OfAnHttpHook) {

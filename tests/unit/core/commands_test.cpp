@@ -154,6 +154,20 @@ HISTORY(Command, StartThatWaitsForARequirementThatFailsNamesItAndWhy) {
       << h.message(id);
 }
 
+HISTORY(Command, StartOfWhatIsOnItsWayIsNotAnsweredByTheEndOfWhatItRequired) {
+  Service web = bare("web");
+  web.required = {"db"};
+  web.ready = Readiness{DelayProbe{20s}};
+  h.begin(plan_of({bare("db"), web}));
+  const CommandId id = h.asks(CommandAct::start, "web");
+  h.at(5s);
+  h.killed(h.main("db"));
+  h.at(6s);
+  EXPECT_EQ(h.status(id), 0) << "it waits for nobody any more";
+  h.at(25s);
+  EXPECT_EQ(h.status(id), 200);
+}
+
 HISTORY(Command, WhatAnOperatorStoppedStaysStoppedOverAReload) {
   h.begin(app());
   h.asks(CommandAct::stop);

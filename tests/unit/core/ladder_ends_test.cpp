@@ -113,6 +113,41 @@ HISTORY(LadderEnds, ExhaustedWithNothingInItsEnginesPlaceMakesThatOneLost) {
   EXPECT_EQ(h.signals_to(worker), std::vector<int>{SIGTERM}) << "on_lost has its turn when the cool-down is over";
 }
 
+HISTORY(LadderEnds, ExhaustedAfterItsAppPutTheEngineAwayIsNoLoss) {
+  Service service = app();
+  service.heal = 10s;
+  service.cool_down = 60s;
+  service.engines[0].on_soft = {hook_rung("reconnect"), wait_rung(20s), rung(RungKind::log)};
+  service.engines[0].on_lost = {rung(RungKind::restart)};
+  h.on_hook = [&](const CallHook& call) { h.answers(call.id, HookResult::failed); };
+  const auto [worker, engine] = soft_at_90s(h, service);
+  h.at(95s);
+  h.dies(engine, exited(0));
+  h.at(300s);
+  EXPECT_EQ(h.count(EventKind::engine_disconnected, engine), 1u);
+  EXPECT_EQ(h.run(), 1u) << "an event, no remedy";
+  EXPECT_TRUE(h.alive(worker));
+}
+
+HISTORY(LadderEnds, WithheldAfterItsEngineWasEndedIsTakenUpAfterTheRelease) {
+  Service service = app();
+  service.heal = 10s;
+  service.cool_down = 60s;
+  service.engines[0].expect.within = 10s;
+  service.engines[0].on_soft = {rung(RungKind::end), rung(RungKind::worker)};
+  service.engines[0].on_lost = {rung(RungKind::worker)};
+  const auto [worker, engine] = soft_at_90s(h, service);
+  h.at(95s);
+  ASSERT_FALSE(h.alive(engine));
+  h.asks(CommandAct::hold);
+  h.at(150s);
+  EXPECT_EQ(h.engine(engine), EngineState::lost);
+  EXPECT_EQ(h.signals_to(worker), std::vector<int>{});
+  h.asks(CommandAct::release);
+  h.at(300s);
+  EXPECT_EQ(h.signals_to(worker), std::vector<int>{SIGTERM});
+}
+
 HISTORY(LadderEnds, NoBudgetForASoftLineMeansItWaits) {
   Service service = app();
   service.budget = {1, 1h};
