@@ -215,8 +215,7 @@ std::string state_text(const World& world, const std::string& service) {
 
 /// Why a service has no run, in the words of whatever is known best.
 std::string why_down(const ServiceLife& life) {
-  const std::string refused = refusal_text(life.refusal);
-  if (!refused.empty()) return refused;
+  if (std::string refused = refusal_text(life.refusal); !refused.empty()) return refused;
   return life.last_exit ? to_sentence(*life.last_exit) : "no exit status";
 }
 
