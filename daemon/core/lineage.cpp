@@ -45,10 +45,18 @@ bool in_our_session(const World& world, const Process& newcomer) {
   return newcomer.session == world.machine.session;
 }
 
+/// A newcomer, and the earliest instant at which it can have started: its age was read some time after the look began,
+/// and is taken in later still. A worker that ended before that instant did not start it.
+struct Newcomer {
+  Process& process;
+  Steady earliest{};
+};
+
 /// docs/verdicts.md, 3.1: the owner on which all members agree that died since the last look, in whose session it
 /// stands and whose life contains its start. Where they name several and all of those are dead, the verdict is the same
 /// whoever it was: the one that died last stands for them.
-std::optional<ProcessId> agreed_owner(const World& world, const Process& newcomer) {
+std::optional<ProcessId> agreed_owner(const World& world, const Newcomer& placed) {
+  const Process& newcomer = placed.process;
   if (in_our_session(world, newcomer)) return std::nullopt;
   const Process* agreed = nullptr;
   bool disagree = false;
@@ -56,7 +64,7 @@ std::optional<ProcessId> agreed_owner(const World& world, const Process& newcome
   for (const ProcessId& id : world.processes.dead()) {
     const Process& member = *find_process(world, id);
     if (member.service.empty() || member.death->at < world.last_look) continue;
-    if (member.session != newcomer.session || newcomer.born + grain < member.born || member.death->at < newcomer.born)
+    if (member.session != newcomer.session || newcomer.born + grain < member.born || member.death->at < placed.earliest)
       continue;
     if (member.engine && !is_launcher(world, member, newcomer)) continue;
     const Process* owner = owner_below(world, member);
@@ -70,27 +78,28 @@ std::optional<ProcessId> agreed_owner(const World& world, const Process& newcome
 }
 
 /// A member that held the newcomer's session while both lived: the number was not given out again in between (law 1).
-const Process* member_in_session(const World& world, const Process& newcomer) {
-  if (in_our_session(world, newcomer)) return nullptr;
+const Process* member_in_session(const World& world, const Newcomer& placed) {
+  if (in_our_session(world, placed.process)) return nullptr;
   for (const auto& [id, member] : world.processes) {
-    const bool together = member.alive() || member.death->at >= newcomer.born;
-    if (together && member.session == newcomer.session && !member.service.empty()) return &member;
+    const bool together = member.alive() || member.death->at >= placed.earliest;
+    if (together && member.session == placed.process.session && !member.service.empty()) return &member;
   }
   return nullptr;
 }
 
 /// Finds a place for what was first seen below us, or below `adopter`, a member that adopts.
-void place_adopted(Turn& turn, Process& newcomer, const Sighting& sighting, const Process* adopter) {
+void place_adopted(Turn& turn, const Newcomer& placed, const Sighting& sighting, const Process* adopter) {
+  Process& newcomer = placed.process;
   newcomer.provenance = Provenance::adopted;
   newcomer.parent = nobody;
-  if (const auto owner = agreed_owner(turn.world, newcomer)) {
+  if (const auto owner = agreed_owner(turn.world, placed)) {
     const Process& parent = *find_process(turn.world, *owner);
     newcomer.parent = *owner;
     newcomer.service = parent.service;
     newcomer.run = parent.run;
     return;
   }
-  if (const Process* member = member_in_session(turn.world, newcomer)) {
+  if (const Process* member = member_in_session(turn.world, placed)) {
     newcomer.service = member->service;
     newcomer.run = member->run;
     return;
@@ -114,12 +123,12 @@ void place_adopted(Turn& turn, Process& newcomer, const Sighting& sighting, cons
 }
 
 /// First seen below a member that is known to adopt, though it started before a recorded child of that member died.
-bool adopted_by_member(const World& world, const Process& parent, const Process& newcomer) {
+bool adopted_by_member(const World& world, const Process& parent, const Newcomer& placed) {
   if (!parent.adopts) return false;
   const auto& dead = world.processes.dead();
   return std::any_of(dead.begin(), dead.end(), [&](const ProcessId& id) {
     const Process& child = *find_process(world, id);
-    return child.parent == parent.id && child.death->at >= world.look_before && newcomer.born <= child.death->at;
+    return child.parent == parent.id && child.death->at >= world.look_before && placed.earliest <= child.death->at;
   });
 }
 
@@ -140,13 +149,13 @@ bool is_nameless(const Process& process) {
 }
 
 /// Rule 1, by the walk: its parent is the one it has now, unless that one adopts.
-void place_by_parent(Turn& turn, Process& newcomer, const Sighting& sighting) {
+void place_by_parent(Turn& turn, const Newcomer& placed, const Sighting& sighting) {
   const Process* parent = sighting.ourselves ? nullptr : find_process(turn.world, sighting.parent);
-  if (parent == nullptr || adopted_by_member(turn.world, *parent, newcomer))
-    return place_adopted(turn, newcomer, sighting, parent);
-  newcomer.parent = parent->id;
-  newcomer.service = parent->service;
-  newcomer.run = parent->run;
+  if (parent == nullptr || adopted_by_member(turn.world, *parent, placed))
+    return place_adopted(turn, placed, sighting, parent);
+  placed.process.parent = parent->id;
+  placed.process.service = parent->service;
+  placed.process.run = parent->run;
 }
 
 /// Rule 1, by the kernel's word: nothing has to be concluded.
@@ -159,7 +168,7 @@ void place_by_forker(Turn& turn, Process& newcomer, const Process& forker) {
   if (adopter != nullptr && adopter->id != forker.id && newcomer.alive()) adopter->adopts = true;
 }
 
-void add_process(Turn& turn, const Sighting& sighting) {
+void add_process(Turn& turn, const Sighting& sighting, Steady look_began) {
   Process process;
   process.id = sighting.id;
   process.session = sighting.session;
@@ -176,7 +185,7 @@ void add_process(Turn& turn, const Sighting& sighting) {
   if (forker != nullptr) {
     place_by_forker(turn, kept, *forker);
   } else {
-    place_by_parent(turn, kept, sighting);
+    place_by_parent(turn, Newcomer{kept, look_began - sighting.age}, sighting);
   }
   turn.world.processes.moved(kept, std::string{});
   turn.touch(kept.service);
@@ -284,18 +293,19 @@ std::vector<ProcessId> engines_in(const World& world, const SlotKey& key) {
 void take_in(Turn& turn, const Looked& looked) {
   for (const Sighting& sighting : looked.changed) change_process(turn, sighting);
   // Who stands below a recorded parent first: what was adopted is placed by the sessions of those, too.
-  const auto add = [&turn](const Sighting& sighting, bool adopted_too) {
+  const Steady began = looked.began.value_or(turn.now.steady);
+  const auto add = [&turn, began](const Sighting& sighting, bool adopted_too) {
     const bool forker_told = sighting.forker.has_value();
     const ProcessId below = forker_told ? *sighting.forker : sighting.parent;
     const bool below_recorded = (forker_told || !sighting.ourselves) && find_process(turn.world, below) != nullptr;
     if ((below_recorded || adopted_too) && find_process(turn.world, sighting.id) == nullptr)
-      add_process(turn, sighting);
+      add_process(turn, sighting, began);
   };
   for (const Sighting& sighting : looked.fresh) add(sighting, false);
   for (const Sighting& sighting : looked.fresh) add(sighting, true);
   if (!looked.everybody) return;
   turn.world.look_before = turn.world.last_look;
-  turn.world.last_look = looked.began.value_or(turn.now.steady);
+  turn.world.last_look = began;
 }
 
 namespace {

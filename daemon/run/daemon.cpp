@@ -204,7 +204,9 @@ void Daemon::take_look() {
 
 void Daemon::take_news() {
   news_wanted_ = false;
+  const core::Steady began = now().steady;
   core::Looked looked = census_.take_news();
+  looked.began = began;
   if (!looked.fresh.empty() || !looked.changed.empty()) queue_around(std::move(looked));
   if (census_.must_look()) loop_.post([this] { want_look(); });
 }

@@ -122,6 +122,22 @@ HISTORY(Orphan, IsOnlySaidInObserve) {
   EXPECT_FALSE(h.well());
 }
 
+HISTORY(Orphan, OfAWorkerThatEndedRightAfterItsForkIsThatWorkersHoweverLateTheLookIsTakenIn) {
+  const auto [worker, first] = old_worker_with_engine(h);
+  const ProcessId engine = h.forks(worker, {"/srv/query-engine-debian", "-p", "4467"});
+  h.kernel.tell = [](const Event&) {};
+  h.kernel.end(worker, by_signal(SIGKILL));
+  World world = h.world;
+  Now now = h.now();
+  now.steady += 1ms;
+  step(world, ProcessEnded{worker, by_signal(SIGKILL), false}, now);
+  Looked looked = h.kernel.look(now.steady);
+  looked.began = now.steady;
+  now.steady += 40ms;
+  step(world, looked, now);
+  EXPECT_EQ(owner_of(world, *find_process(world, engine)).worker, worker);
+}
+
 HISTORY(Orphan, ThatWasHeldIsEndedAfterTheRelease) {
   const auto [worker, engine] = old_worker_with_engine(h);
   h.asks(CommandAct::hold);
