@@ -326,13 +326,7 @@ void settle_clock(Turn& turn, const std::string& service, ServiceLife& life, std
 void start_cycle_clocks(Turn& turn, const std::string& service) {
   ServiceLife& life = turn.world.services.at(service);
   life.cycles.resize(life.plan->cycles.size());
-  for (std::size_t i = 0; i < life.cycles.size(); ++i) {
-    CycleClock& clock = life.cycles[i];
-    clock.due = false;
-    clock.next_steady.reset();
-    clock.next_wall.reset();
-    plan_next(turn, service, life.plan->cycles[i], clock);
-  }
+  for (std::size_t i = 0; i < life.cycles.size(); ++i) plan_next(turn, service, life.plan->cycles[i], life.cycles[i]);
 }
 
 void stop_cycle_clocks(ServiceLife& life) {

@@ -142,6 +142,19 @@ HISTORY(Cycle, HasJitterThatIsTheSameOnTheSameHost) {
   EXPECT_GT(offsets.size(), 3u) << "each round has its own";
 }
 
+HISTORY(Cycle, DueInItsRunIsNotDueInTheNext) {
+  Cycle cycle = every(1h, CycleAct::restart);
+  cycle.between = std::get<Window>(read_window("14:00-15:00"));
+  h.begin(with(cycle));
+  h.at(1h + 10min);
+  ASSERT_EQ(h.run(), 1u) << "it waits for its window";
+  h.killed(h.main());
+  h.at(1h + 11min);
+  ASSERT_EQ(h.run(), 2u);
+  h.at(2h + 5min);
+  EXPECT_EQ(h.run(), 2u) << "that run is fresh";
+}
+
 HISTORY(Cycle, WaitsForItsWindow) {
   Cycle cycle = every(10min);
   cycle.between = std::get<Window>(read_window("13:00-14:00"));
