@@ -89,7 +89,9 @@ TEST_F(LeftoversTest, AncestorOfOursIsSpared) {
   Edge::fork_child([&] {
     const std::string tag = "PLIMSOLL_RUN=" + to_text({dead, "web", 1});
     Edge::fork_child([&] {
-      while (sys::ProcFs().stat(::getppid())->comm != "sleep") {
+      // Its name comes before its environment.
+      const sys::ProcFs proc;
+      while (proc.stat(::getppid())->comm != "sleep" || proc.environ(::getppid())->empty()) {
       }
       pipe.tell(static_cast<int>(look("web").found.size()));
       return 0;
