@@ -1,5 +1,7 @@
 // plimsolld: the command line. Everything it decides is which of its few ways to run was asked for.
 
+#include <malloc.h>
+
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <csignal>
@@ -11,6 +13,7 @@
 
 #include "config/config.hpp"
 #include "daemon/run/daemon.hpp"
+#include "daemon/sys/second_thread.hpp"
 
 namespace {
 
@@ -68,6 +71,17 @@ plimsoll::config::Loaded entrypoint(const Arguments& arguments, const plimsoll::
   return loaded;
 }
 
+/// The daemon lives on a thread of its own, so that orphans are apart from what it forks.
+int run(std::shared_ptr<const plimsoll::Plan> plan, plimsoll::run::Options options) {
+  // One heap for both: the first thread has filled it with the plan, and sleeps from here on.
+  ::mallopt(M_ARENA_MAX, 1);
+  if (const auto error = plimsoll::run::Signals::block(plan->entrypoint)) {
+    std::cerr << "plimsolld: cannot block signals: " << error.message() << "; it does not start\n";
+    return 1;
+  }
+  return plimsoll::sys::on_second_thread([&] { return plimsoll::run::Daemon(plan, std::move(options)).run(); });
+}
+
 int supervise(const Arguments& arguments) {
   plimsoll::run::Options options;
   for (const std::string& name : arguments.without) {
@@ -96,8 +110,7 @@ int supervise(const Arguments& arguments) {
   }
   options.overrides = arguments.overrides;
   options.observe = arguments.observe;
-  plimsoll::run::Daemon daemon(std::make_shared<const plimsoll::Plan>(std::move(loaded.plan)), std::move(options));
-  return daemon.run();
+  return run(std::make_shared<const plimsoll::Plan>(std::move(loaded.plan)), std::move(options));
 }
 
 /// What stands behind `--` is the command, whole: CLI11 must not look into it.

@@ -22,6 +22,7 @@ Census::Census(Members& members, sys::ProcFs proc, Sources sources, Life life, F
       sources_(sources),
       life_(std::move(life)),
       self_(::getpid()),
+      children_(proc_),
       feed_(feed) {}
 
 core::Looked Census::look() {
@@ -233,24 +234,17 @@ bool Census::all_children_known(core::Looked& looked) {
   return false;
 }
 
-bool Census::all_our_own_known() const {
-  const auto children = listed_children();
+bool Census::all_our_own_known() {
+  if (must_look_) return false;
+  const bool told_of_clones = feed_ != nullptr && feed_->works();
+  const auto children = told_of_clones ? children_.orphans() : children_.all();
   return children &&
          std::all_of(children->begin(), children->end(), [this](pid_t pid) { return members_.is_our_child(pid); });
 }
 
-/// Without a descriptor, but for the first time.
-sys::Result<std::vector<pid_t>> Census::listed_children() const {
-  if (children_) return sys::read_children(children_);
-  return proc_.children(self_);
-}
-
 /// Nothing: that cannot be read.
 std::optional<std::vector<pid_t>> Census::own_children() {
-  if (!children_) {
-    if (auto opened = proc_.open_children(self_)) children_ = std::move(*opened);
-  }
-  if (auto children = listed_children()) return std::move(*children);
+  if (auto children = children_.all()) return std::move(*children);
   // A kernel without the children files: everybody is asked for his parent, which is slow and no proof, but all there
   // is.
   std::vector<pid_t> children;

@@ -11,9 +11,11 @@
 // whatever became of it (census_news.cpp). Its news are taken before the listing is read and again before what the
 // listing shows is placed, so a walk finds what the news left out and nothing else.
 //
-// `complete` is the part that can be relied upon: only this thread reaps our children, so no entry can leave the list
-// of them while it is read, and the kernel appends; one reading in which all of them are known therefore proves that
+// `complete` is the part that can be relied upon: only this thread reaps our children, so no entry can leave the lists
+// of them while they are read, and the kernel appends; one reading in which all of them are known therefore proves that
 // nothing of a tree hides below us. A hopper (fork, exit, fork, exit) always leaves a zombie there, or is known.
+// Of the two lists (own_children.hpp) that of the orphans is enough while the connector works: it tells of whoever was
+// cloned into the other one.
 #pragma once
 
 #include <chrono>
@@ -29,6 +31,7 @@
 #include "daemon/core/ids.hpp"
 #include "daemon/run/feed.hpp"
 #include "daemon/run/members.hpp"
+#include "daemon/run/own_children.hpp"
 #include "daemon/run/run_tag.hpp"
 #include "daemon/run/sources.hpp"
 #include "daemon/sys/procfs.hpp"
@@ -49,9 +52,9 @@ class Census {
   core::Looked take_news();
   /// The feed lost something since the last look: another one is due.
   [[nodiscard]] bool must_look() const { return must_look_; }
-  /// One reading of our own children without opening anything: true if each of them is recorded, which proves that
-  /// nobody is below us who was not seen. False says nothing: a look is needed.
-  [[nodiscard]] bool all_our_own_known() const;
+  /// One reading of our own children without opening anything, after the news were taken: true if each of them is
+  /// recorded, which proves that nobody is below us who was not seen. False says nothing: a look is needed.
+  [[nodiscard]] bool all_our_own_known();
   void set_life(const Life& life) { life_ = life; }
   /// Read at each look: an engine, whose state matters.
   void watch(core::ProcessId id, bool on);
@@ -107,7 +110,6 @@ class Census {
   void remember(pid_t pid, const Newcomer& newcomer, bool foreign);
   bool all_children_known(core::Looked& looked);
   [[nodiscard]] std::optional<std::vector<pid_t>> own_children();
-  [[nodiscard]] sys::Result<std::vector<pid_t>> listed_children() const;
   Placed unreadable(const sys::error_code& error);
   Placed unwatchable(const sys::error_code& error);
   // census_news.cpp: what the connector tells
@@ -139,7 +141,7 @@ class Census {
   Life life_;
   pid_t self_;
   std::uint64_t look_ = 0;
-  sys::Fd children_;               ///< ours, held: emptiness can be proved with no descriptor left and no /proc
+  OwnChildren children_;
   std::optional<pid_t> last_pid_;  ///< before the last walk
   int walks_alike_ = 0;            ///< walks since it changed
   Steady walked_at_{};

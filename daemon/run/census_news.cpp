@@ -93,6 +93,9 @@ void Census::take(const sys::Forked& forked, std::uint64_t at, core::Looked& loo
   if (is_known_child(forked.child, at, forker, looked)) return;
   ours_.erase(forked.child);
   if (below_member) record_forked(forked.child, at, forker, looked);
+  // Not forked by us, so one of our children has cloned itself a sister, and may be gone before she is: a look finds
+  // her.
+  if (forked.parent == self_ && !members_.is_helper(forked.child)) must_look_ = true;
 }
 
 /// Spawned by us, or found by a walk that was ahead of the news: then who forked it is said still, if nobody has been

@@ -123,7 +123,7 @@ void Daemon::reload(const std::string& by, bool dry_run, std::function<void(wire
     said.kind = core::EventKind::config;
     said.level = core::Level::error;
     said.why = "cannot reload, the plan stays as it is: " + why;
-    perform(core::Record{said});
+    say(said);
     notifier_.send("READY=1");
     return answer({422, said.why});
   }

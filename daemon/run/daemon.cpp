@@ -165,9 +165,7 @@ void Daemon::turn() {
     }
     const core::Event event = std::move(queue_.front());
     queue_.pop_front();
-    for (const core::Effect& effect : core::step(world_, event, now())) {
-      std::visit([this](const auto& one) { perform(one); }, effect);
-    }
+    perform_all(core::step(world_, event, now()));
   }
   posted_ = false;
   arm();
@@ -238,12 +236,18 @@ void Daemon::start_feed() {
   feed_.start();
 }
 
+/// An event of the edge's own.
+void Daemon::say(const core::Entry& event) {
+  perform(core::Record{event});
+  journal_.write_out();
+}
+
 void Daemon::say_of_census(core::Level level, const std::string& sentence) {
   core::Entry said;
   said.kind = core::EventKind::census;
   said.level = level;
   said.why = sentence;
-  perform(core::Record{said});
+  say(said);
 }
 
 void Daemon::say_of(core::EventKind kind, const std::optional<Trouble::Said>& trouble) {
@@ -252,7 +256,7 @@ void Daemon::say_of(core::EventKind kind, const std::optional<Trouble::Said>& tr
   said.kind = kind;
   said.level = trouble->bad ? core::Level::error : core::Level::info;
   said.why = trouble->sentence;
-  perform(core::Record{said});
+  say(said);
 }
 
 void Daemon::say_lost(const char* what, const LineSink::Loss& loss) {
@@ -260,7 +264,7 @@ void Daemon::say_lost(const char* what, const LineSink::Loss& loss) {
   said.level = core::Level::warning;
   said.why = std::to_string(loss.lines) + " lines of " + what +
              " were dropped: " + (loss.error == 0 ? "nobody reads them" : sys::error_of(loss.error).message());
-  perform(core::Record{said});
+  say(said);
 }
 
 void Daemon::look_at_memory() {

@@ -81,6 +81,7 @@ class Daemon {
   void trim_heap();
 
   // perform.cpp: one function for each effect
+  void perform_all(const core::Effects& effects);
   void perform(const core::Spawn& effect);
   void perform(const core::SendSignal& effect);
   void perform(const core::Look& effect);
@@ -131,6 +132,7 @@ class Daemon {
   [[nodiscard]] std::map<std::string, std::string> sources() const;
   void tell_watchdog();
   void note(core::Level level, const std::string& sentence);
+  void say(const core::Entry& event);
   void say_of_census(core::Level level, const std::string& sentence);
   void say_of(core::EventKind kind, const std::optional<Trouble::Said>& said);
   void say_lost(const char* what, const LineSink::Loss& loss);

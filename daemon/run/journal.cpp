@@ -10,21 +10,21 @@
 namespace plimsoll::run {
 namespace {
 
-/// spdlog's lines through a LineSink: a log that nobody reads must not stop the daemon.
-class ToLineSink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+/// spdlog's lines, to be written when the step that made them has been carried out.
+class ToText : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
  public:
-  explicit ToLineSink(LineSink& out) : out_(out) {}
+  explicit ToText(std::string& text) : text_(text) {}
 
  protected:
   void sink_it_(const spdlog::details::log_msg& message) override {
-    spdlog::memory_buf_t text;
-    formatter_->format(message, text);
-    out_.write({text.data(), text.size()});
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    text_.append(line.data(), line.size());
   }
   void flush_() override {}
 
  private:
-  LineSink& out_;
+  std::string& text_;
 };
 
 std::size_t size_of(const wire::Event& event) {
@@ -47,7 +47,9 @@ std::optional<std::uint64_t> count_of(const std::optional<Bytes>& bytes) {
 }  // namespace
 
 Journal::Journal(std::string boot, LineSink& sink)
-    : boot_(std::move(boot)), log_(std::make_shared<spdlog::logger>("plimsolld", std::make_shared<ToLineSink>(sink))) {
+    : boot_(std::move(boot)),
+      sink_(sink),
+      log_(std::make_shared<spdlog::logger>("plimsolld", std::make_shared<ToText>(lines_))) {
   log_->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
 }
 
@@ -82,6 +84,13 @@ void Journal::add(const core::Entry& entry, WallTime at) {
 
 void Journal::note(core::Level level, const std::string& sentence) {
   print(level, {}, sentence);
+  write_out();
+}
+
+/// Through a LineSink: a log that nobody reads must not stop the daemon.
+void Journal::write_out() {
+  sink_.write(lines_);
+  lines_.clear();
 }
 
 std::vector<wire::Event> Journal::since(std::uint64_t after) const {
@@ -93,7 +102,9 @@ std::vector<wire::Event> Journal::since(std::uint64_t after) const {
 }
 
 void Journal::print(core::Level level, const std::string& service, const std::string& sentence) {
+  constexpr std::size_t most_waiting = 16 * 1024;
   log_->log(to_spdlog(level), "{}: {}", service.empty() ? "plimsolld" : service, sentence);
+  if (lines_.size() > most_waiting) write_out();
 }
 
 std::string to_rfc3339(WallTime at) {

@@ -25,9 +25,12 @@ class Journal {
   Journal(std::string boot, LineSink& sink);
   ~Journal();
 
+  /// Its line waits for write_out(), or for as many as fill a chunk of the sink.
   void add(const core::Entry& entry, WallTime at);
-  /// A line that is no event: about the daemon's own doing, for who reads the log.
+  /// A line that is no event: about the daemon's own doing, for who reads the log. Written at once, behind what waits.
   void note(core::Level level, const std::string& sentence);
+  /// The lines that wait, in one piece: a write for each would be half of what a step costs.
+  void write_out();
   /// Those with an id above `after`, oldest first.
   [[nodiscard]] std::vector<wire::Event> since(std::uint64_t after) const;
 
@@ -35,6 +38,8 @@ class Journal {
   void print(core::Level level, const std::string& service, const std::string& sentence);
 
   std::string boot_;
+  LineSink& sink_;
+  std::string lines_;  ///< that wait
   std::shared_ptr<spdlog::logger> log_;
   std::deque<wire::Event> kept_;
   std::size_t bytes_ = 0;

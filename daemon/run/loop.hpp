@@ -1,4 +1,4 @@
-// The one thread's loop: an Asio io_context behind a door. The pieces beside it wait for a descriptor, a moment or
+// The working thread's loop: an Asio io_context behind a door. The pieces beside it wait for a descriptor, a moment or
 // their turn, and nothing more; so they see these three classes, and Asio (26 s of compiling a source) stays with the
 // few that speak HTTP. Callbacks run from run() only, one at a time, never from inside the call that asked for them.
 #pragma once

@@ -10,6 +10,25 @@
 #include "daemon/run/stuck.hpp"
 
 namespace plimsoll::run {
+namespace {
+
+/// What only tells of what is done. The end of the daemon is told of, too, and behind all else.
+bool is_said(const core::Effect& effect) {
+  return std::holds_alternative<core::Record>(effect) || std::holds_alternative<core::Answer>(effect) ||
+         std::holds_alternative<core::Quit>(effect);
+}
+
+}  // namespace
+
+/// First what acts, so that no process waits for a line to be written.
+void Daemon::perform_all(const core::Effects& effects) {
+  for (const bool said : {false, true}) {
+    for (const core::Effect& effect : effects) {
+      if (is_said(effect) == said) std::visit([this](const auto& one) { perform(one); }, effect);
+    }
+  }
+  journal_.write_out();
+}
 
 void Daemon::perform(const core::Spawn& effect) {
   const Service* service = core::plan_of(world_, effect.service);

@@ -23,10 +23,16 @@ sigset_t wanted(bool all) {
 
 }  // namespace
 
-sys::Result<std::unique_ptr<Signals>> Signals::open(Loop& loop, bool all, std::function<void(Caught)> caught) {
+sys::error_code Signals::block(bool all) {
   const sigset_t set = wanted(all);
+  const int error = ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  return error == 0 ? sys::error_code{} : sys::error_of(error);
+}
+
+sys::Result<std::unique_ptr<Signals>> Signals::open(Loop& loop, bool all, std::function<void(Caught)> caught) {
+  if (const auto error = block(all)) return error;
   for (const int number : {SIGCHLD, SIGTERM, SIGINT, SIGHUP}) std::signal(number, SIG_DFL);
-  if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0) return sys::last_error();
+  const sigset_t set = wanted(all);
   sys::Fd fd{::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)};
   if (!fd) return sys::last_error();
   return std::unique_ptr<Signals>{new Signals{loop, std::move(fd), std::move(caught)}};

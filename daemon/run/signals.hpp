@@ -1,4 +1,4 @@
-// Signals to the daemon, as data: a signalfd(2) on the loop. Everything that can be caught is blocked before the first
+// Signals to the daemon, as data: a signalfd(2) on the loop. Everything that is taken is blocked before the first
 // spawn (children get an empty mask), and SIGCHLD's disposition is put back, which a parent may have set to be ignored:
 // then the kernel would reap our children itself.
 #pragma once
@@ -21,7 +21,9 @@ class Signals {
     bool from_kernel = false;  ///< of a terminal, to all of our process group
     int sender = 0;            ///< pid
   };
-  /// `all`: every catchable signal, to be forwarded; else those a daemon answers to.
+  /// Blocks what open() will take, `all`: every catchable signal, to be forwarded; else those a daemon answers to.
+  /// Before there is a second thread, which inherits the mask.
+  static sys::error_code block(bool all);
   static sys::Result<std::unique_ptr<Signals>> open(Loop& loop, bool all, std::function<void(Caught)> caught);
 
  private:

@@ -196,8 +196,8 @@ Result<std::vector<pid_t>> ProcFs::children(pid_t pid) const {
   return children;
 }
 
-Result<Fd> ProcFs::open_children(pid_t pid) const {
-  return open_to_read(path(pid, "task/" + std::to_string(pid) + "/children"));
+Result<Fd> ProcFs::open_children(pid_t pid, pid_t thread) const {
+  return open_to_read(path(pid, "task/" + std::to_string(thread) + "/children"));
 }
 
 Result<std::vector<pid_t>> read_children(const Fd& children) {

@@ -162,10 +162,13 @@ class Supervisor:
         return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")) * 1024 / 1e6
 
     def cpu(self):
-        """Nanoseconds on a processor so far, and how often it went to sleep."""
-        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
-        sleeps = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("voluntary_ctxt"))
-        return int(pathlib.Path(f"/proc/{self.process.pid}/schedstat").read_text().split()[0]), sleeps
+        """Nanoseconds on a processor so far, and how often it went to sleep, of all its threads."""
+        spent = sleeps = 0
+        for thread in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir():
+            status = (thread / "status").read_text()
+            sleeps += next(int(line.split()[1]) for line in status.splitlines() if line.startswith("voluntary_ctxt"))
+            spent += int((thread / "schedstat").read_text().split()[0])
+        return spent, sleeps
 
 
 class Least(Supervisor):

@@ -5,12 +5,15 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
 #include <thread>
 
@@ -100,7 +103,10 @@ inline pid_t fork_engine(const std::string& how, const Argv& words) {
     }
     return pid;
   }
-  const pid_t pid = fork();
+  // A child of our parent: fork(2) but for whose it is.
+  const bool sister = how == "sister";
+  const pid_t pid =
+      sister ? static_cast<pid_t>(syscall(SYS_clone, CLONE_PARENT | SIGCHLD, nullptr, nullptr, nullptr, 0)) : fork();
   if (pid != 0) return pid;
   if (how == "setsid") setsid();
   if (how == "exec-thread") become_from_a_thread(words);
@@ -109,13 +115,14 @@ inline pid_t fork_engine(const std::string& how, const Argv& words) {
     wrapped.insert(wrapped.end(), words.begin(), words.end());
     become(wrapped);
   }
-  if (how != "plain" && how != "setsid") usage("no way to start an engine: " + how);
+  if (how != "plain" && how != "setsid" && !sister) usage("no way to start an engine: " + how);
   become(words);
 }
 
 /// `how`: plain; thread (forked by a thread that ends at once); pool (by a thread that stays); setsid; double (double
-/// fork with setsid); hop (three quick generations); exec-thread; shell (below `sh -c`, whose pid is returned).
-/// Returns when the program runs, as Popen does: a signal sent before its exec would reach our own handler.
+/// fork with setsid); hop (three quick generations); sister (a child of our own parent, by CLONE_PARENT); exec-thread;
+/// shell (below `sh -c`, whose pid is returned). Returns when the program runs, as Popen does: a signal sent before its
+/// exec would reach our own handler.
 inline pid_t spawn_engine(const std::string& how, const Argv& words) {
   int gate[2];  // its far end is closed by exec
   if (pipe2(gate, O_CLOEXEC) != 0) usage("no pipe");

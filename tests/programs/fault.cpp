@@ -113,7 +113,9 @@ void decide(int listener, pid_t program, const std::string& file) {
   if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &asked) != 0) return;  // it ended while it waited
   seccomp_notif_resp answer{};
   answer.id = asked.id;
-  const int error = static_cast<pid_t>(asked.pid) == program ? error_now(file, asked.data.nr) : 0;
+  const bool is_its_own =
+      access(("/proc/" + std::to_string(program) + "/task/" + std::to_string(asked.pid)).c_str(), F_OK) == 0;
+  const int error = is_its_own ? error_now(file, asked.data.nr) : 0;
   if (error != 0) {
     answer.error = -error;
   } else {

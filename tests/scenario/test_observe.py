@@ -56,7 +56,7 @@ def test_observe_decides_the_same_as_act_and_touches_nobody(nest):
     assert acting.stop() == 0
 
     trace = nest.tmp / "trace"
-    prefix = ["strace", "-o", str(trace), "-e",
+    prefix = ["strace", "-f", "-b", "execve", "-o", str(trace), "-e",
               "trace=kill,tkill,tgkill,pidfd_send_signal,rt_sigqueueinfo,rt_tgsigqueueinfo"]
     no_leak_check = {"ASAN_OPTIONS": "detect_leaks=0"}  # of a sanitizer build: it cannot run under ptrace
     watching = app_daemon(nest, config("observe"), prefix=prefix, environment=no_leak_check)

@@ -50,6 +50,8 @@ def test_engines_are_spawned_in_each_way_and_stand_where_they_should(nest):
         wait_until(lambda: "query-engine" in arguments(pid)[0:1][0] if arguments(pid) else False, what=f"exec by {how}")
         assert parent_of(pid) == worker.pid, how
         assert (session_of(pid) == pid) == (how == "setsid"), how
+    sister = worker.engine("sister", ENGINE)
+    assert parent_of(sister) == app.pid
     for how in ("double", "hop"):
         pid = worker.engine(how, ENGINE)
         wait_until(lambda: arguments(pid)[:1] == [str(ENGINE)], what=f"exec by {how}")

@@ -4,6 +4,8 @@ import os
 import signal
 import time
 
+import pytest
+
 from apps import ENGINE, app_daemon, app_service, main_of, workers_with_engines
 from harness import alive, children_of, stat_fields, wait_until
 from puppets import Puppet
@@ -134,6 +136,19 @@ def test_a_process_that_escaped_by_double_fork_ends_with_its_service(nest):
     daemon.wait(lambda: set(escaped) <= daemon.recorded("app"), what="a census")
     stop(daemon, "app")
     assert not any(alive(pid) for pid in escaped)
+
+
+@pytest.mark.parametrize("args", [[], ["--without", "connector"]], ids=["as it is", "the walk alone"])
+def test_what_was_cloned_as_a_sister_of_the_main_process_ends_with_its_run(nest, args):
+    """It is no orphan, so it is not in the list of them; and nobody has seen it when its cloner is gone."""
+    quick = 'backoff = { first = "20ms", max = "20ms" }'
+    daemon = app_daemon(nest, app_service(more=quick), args=args)
+    for run in range(1, 6):
+        main = main_of(nest, daemon)
+        sister = main.abandon(0, "sister", "/bin/sleep", "1000")
+        daemon.wait(lambda: (service := daemon.service("app"))["run"] > run and service["state"] == "ready",
+                    what="the next run")
+        assert not alive(sister)
 
 
 def test_a_stopped_process_is_woken_to_hear_its_stop_signal(nest):

@@ -287,7 +287,7 @@ TEST_F(KernelTree, ErrorsThatSayNothingAboutTheProcessAreKnown) {
 }
 
 TEST_F(KernelTree, HeldListOfChildrenIsReadAnewEachTime) {
-  const auto held = ProcFs().open_children(::getpid());
+  const auto held = ProcFs().open_children(::getpid(), ::getpid());
   ASSERT_TRUE(held.has_value());
   const auto before = read_children(*held);
   ASSERT_TRUE(before.has_value());
