@@ -38,12 +38,13 @@ void take(Turn& turn, const SpawnFailed& failed) {
 }
 
 void take(Turn& turn, const Looked& looked) {
-  // A death may have waited for this look: for who was re-parented where.
-  for (const ProcessId& id : turn.world.processes.dead()) turn.touch(find_process(turn.world, id)->service);
+  // A death may have waited for a look at everybody: for who was re-parented where. For a lesser one only a stop waits.
+  if (looked.everybody) {
+    for (const ProcessId& id : turn.world.processes.dead()) turn.touch(find_process(turn.world, id)->service);
+  }
   take_in(turn, looked);
-  if (!looked.everybody && !looked.our_own) return;
-  confirm_empty(turn, looked.complete);
-  forget_the_dead(turn);
+  if (looked.everybody || looked.our_own) confirm_empty(turn, looked.complete);
+  if (looked.everybody) forget_the_dead(turn);
 }
 
 void take(Turn& turn, const ProcessEnded& ended) {

@@ -47,6 +47,7 @@ std::string changes_text(const core::World& world, const Plan& next) {
 }  // namespace
 
 void Daemon::note(core::Level level, const std::string& sentence) {
+  tell_all();
   journal_.note(level, sentence);
 }
 

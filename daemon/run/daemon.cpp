@@ -167,6 +167,7 @@ void Daemon::turn() {
     queue_.pop_front();
     perform_all(core::step(world_, event, now()));
   }
+  tell_all();
   posted_ = false;
   arm();
 }
@@ -236,10 +237,10 @@ void Daemon::start_feed() {
   feed_.start();
 }
 
-/// An event of the edge's own.
+/// An event of the edge's own, behind what was said before it.
 void Daemon::say(const core::Entry& event) {
   perform(core::Record{event});
-  journal_.write_out();
+  tell_all();
 }
 
 void Daemon::say_of_census(core::Level level, const std::string& sentence) {

@@ -8,6 +8,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
+#include <vector>
 
 #include "config/config.hpp"
 #include "daemon/api/server.hpp"
@@ -82,6 +84,10 @@ class Daemon {
 
   // perform.cpp: one function for each effect
   void perform_all(const core::Effects& effects);
+  void tell_all();
+  void tell(const core::Record& effect, WallTime at);
+  void tell(const core::Answer& effect, WallTime at);
+  void tell(const core::Quit& effect, WallTime at);
   void perform(const core::Spawn& effect);
   void perform(const core::SendSignal& effect);
   void perform(const core::Look& effect);
@@ -171,6 +177,12 @@ class Daemon {
   std::map<std::string, std::unique_ptr<ReadyPipe>> ready_pipes_;  ///< of the run that was launched last
 
   core::World world_;
+  /// What this turn has to tell, at its end.
+  struct Said {
+    std::variant<core::Record, core::Answer, core::Quit> what;
+    WallTime at;
+  };
+  std::vector<Said> said_;
   std::deque<core::Event> queue_;
   bool posted_ = false;
   bool rest_posted_ = false;  ///< of a turn that was cut

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <iterator>
 #include <limits>
+#include <utility>
 
 namespace plimsoll::run {
 namespace {
@@ -55,7 +56,7 @@ sys::error_code Members::add(core::ProcessId id, sys::Fd&& pidfd, bool own_child
 void Members::forget(core::ProcessId id) {
   const auto found = table_.find(id);
   if (found == table_.end()) return;
-  unwatch(found->second.pidfd);
+  unwatch(found->second);
   waiting_.erase(id);
   const auto holder = holders_.find(id.pid);
   if (holder != holders_.end() && holder->second == &found->second) holders_.erase(holder);
@@ -118,9 +119,13 @@ sys::error_code Members::watch(const sys::Fd& pidfd, core::ProcessId key) {
   return {};
 }
 
-/// Again for one that is not watched any more: nothing.
 void Members::unwatch(const sys::Fd& pidfd) {
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, pidfd.get(), nullptr);
+}
+
+/// Again for one that is not watched any more: nothing.
+void Members::unwatch(Member& member) {
+  if (std::exchange(member.watched_, false)) unwatch(member.pidfd);
 }
 
 void Members::take_ends() {
@@ -132,7 +137,7 @@ void Members::take_ends() {
     if (id.start_time == 0) {
       end_helper(id.pid);
     } else if (const auto found = table_.find(id); found != table_.end()) {
-      unwatch(found->second.pidfd);
+      unwatch(found->second);
       look_for_end(found->second);
     }
   }

@@ -41,6 +41,7 @@ struct Member {
 
  private:
   friend class Members;
+  bool watched_ = true;   ///< by epoll
   bool checked_ = false;  ///< start time compared before the first signal
   sys::Fd statm_;         ///< held from the first reading
   std::optional<core::Exit> exit_;
@@ -112,6 +113,7 @@ class Members {
   // members.cpp
   sys::error_code watch(const sys::Fd& pidfd, core::ProcessId key);
   void unwatch(const sys::Fd& pidfd);
+  void unwatch(Member& member);
   // members_ends.cpp
   bool look_for_end(Member& member);
   void tell_reaped(Member& member, std::optional<sys::WaitStatus> status);
@@ -143,6 +145,7 @@ class Members {
   bool sweep_due_ = false;
   std::shared_ptr<bool> here_;  ///< for posted sweeps that outlive us
   std::uint64_t reaped_unrecorded_ = 0;
+  sys::Fd vmstat_;
   std::optional<std::uint64_t> oom_kills_;
   Steady oom_read_at_{};
   std::optional<Steady> oom_rose_at_;

@@ -66,7 +66,7 @@ void Members::look_at_anothers(Member& member) {
 
 /// Nothing is left of it, whoever reaped it.
 void Members::tell_reaped(Member& member, std::optional<sys::WaitStatus> status) {
-  unwatch(member.pidfd);
+  unwatch(member);
   member.statm_ = sys::Fd();
   member.reaped = true;
   waiting_.erase(member.id);
@@ -203,7 +203,10 @@ void Members::watch_oom_counter() {
 
 void Members::read_oom_counter() {
   const auto now = steady_clock::now();
-  const auto count = proc_.oom_kills();
+  if (!vmstat_) {
+    if (auto opened = proc_.open_vmstat()) vmstat_ = std::move(*opened);
+  }
+  const auto count = vmstat_ ? sys::read_oom_kills(vmstat_) : std::nullopt;
   if (count && oom_kills_ && *count > *oom_kills_) oom_rose_at_ = now;
   oom_kills_ = count;
   oom_read_at_ = now;

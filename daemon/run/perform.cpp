@@ -12,20 +12,21 @@
 namespace plimsoll::run {
 namespace {
 
-/// What only tells of what is done. The end of the daemon is told of, too, and behind all else.
-bool is_said(const core::Effect& effect) {
-  return std::holds_alternative<core::Record>(effect) || std::holds_alternative<core::Answer>(effect) ||
-         std::holds_alternative<core::Quit>(effect);
-}
+/// Of a thousand services that start in one turn.
+constexpr std::size_t most_said = 256;
 
 }  // namespace
 
-/// First what acts, so that no process waits for a line to be written.
+/// What acts is done at once, what is said waits for the end of the turn: between a death and the clone of its
+/// replacement no sentence is made into a line.
 void Daemon::perform_all(const core::Effects& effects) {
-  for (const bool said : {false, true}) {
-    for (const core::Effect& effect : effects) {
-      if (is_said(effect) == said) std::visit([this](const auto& one) { perform(one); }, effect);
-    }
+  for (const core::Effect& effect : effects) std::visit([this](const auto& one) { perform(one); }, effect);
+  if (said_.size() > most_said) tell_all();
+}
+
+void Daemon::tell_all() {
+  for (const Said& said : std::exchange(said_, {})) {
+    std::visit([this, &said](const auto& what) { tell(what, said.at); }, said.what);
   }
   journal_.write_out();
 }
@@ -132,11 +133,21 @@ void Daemon::perform(const core::FlushOutput& effect) {
 }
 
 void Daemon::perform(const core::Record& effect) {
-  journal_.add(effect.entry, now().wall);
+  said_.push_back({effect, now().wall});
+}
+void Daemon::perform(const core::Answer& effect) {
+  said_.push_back({effect, now().wall});
+}
+void Daemon::perform(const core::Quit& effect) {
+  said_.push_back({effect, now().wall});
+}
+
+void Daemon::tell(const core::Record& effect, WallTime at) {
+  journal_.add(effect.entry, at);
   if (server_) server_->events_added();
 }
 
-void Daemon::perform(const core::Answer& effect) {
+void Daemon::tell(const core::Answer& effect, WallTime) {
   const auto found = answers_.find(effect.command);
   if (found == answers_.end()) return;
   const auto answer = std::move(found->second);
@@ -158,7 +169,7 @@ void Daemon::trim_heap() {
   ::malloc_trim(0);
 }
 
-void Daemon::perform(const core::Quit& effect) {
+void Daemon::tell(const core::Quit& effect, WallTime) {
   const bool is_ok = options_.forwarding.exit_ok.contains(effect.code);
   exit_code_ = is_ok ? 0 : effect.code;
   note(core::Level::info, "everything is stopped, ends with " + std::to_string(*exit_code_) +

@@ -77,8 +77,8 @@ struct Identity {
   std::optional<std::vector<gid_t>> groups;
 };
 
-std::optional<Unprepared> find_user(const Surroundings& around, Identity& into) {
-  const auto account = sys::find_account(around.user);
+std::optional<Unprepared> find_user(Accounts& accounts, const Surroundings& around, Identity& into) {
+  const auto account = accounts.find_account(around.user);
   if (!account) return cannot_look_up("user", around.user, account.error());
   into.account = *account;
   if (into.account) {
@@ -92,27 +92,27 @@ std::optional<Unprepared> find_user(const Surroundings& around, Identity& into) 
   return Unprepared{"user", ENOENT, "user " + around.user + " has no entry, so 'group' must be written"};
 }
 
-std::optional<Unprepared> find_group(const char* step, const std::string& name, gid_t& into) {
-  const auto group = sys::find_group(name);
+std::optional<Unprepared> find_group(Accounts& accounts, const char* step, const std::string& name, gid_t& into) {
+  const auto group = accounts.find_group(name);
   if (!group) return cannot_look_up(step, name, group.error());
   if (!*group) return Unprepared{step, ENOENT, "no group '" + name + "'"};
   into = **group;
   return std::nullopt;
 }
 
-std::optional<Unprepared> find_groups(const Surroundings& around, Identity& into) {
+std::optional<Unprepared> find_groups(Accounts& accounts, const Surroundings& around, Identity& into) {
   if (!around.group.empty()) {
     gid_t group = 0;
-    if (auto why = find_group("group", around.group, group)) return why;
+    if (auto why = find_group(accounts, "group", around.group, group)) return why;
     into.group = group;
   }
   if (around.groups) {
     into.groups.emplace(around.groups->size());
     for (std::size_t i = 0; i < around.groups->size(); ++i) {
-      if (auto why = find_group("groups", (*around.groups)[i], (*into.groups)[i])) return why;
+      if (auto why = find_group(accounts, "groups", (*around.groups)[i], (*into.groups)[i])) return why;
     }
   } else if (into.account) {
-    into.groups = sys::groups_of(into.account->name, *into.group);
+    into.groups = accounts.groups_of(into.account->name, *into.group);
   } else if (into.user) {
     into.groups = {*into.group};
   }
@@ -173,13 +173,14 @@ std::optional<Unprepared> Preparation::prepare(const Service& service, sys::Spaw
   return prepare_beside(service, request);
 }
 
-std::optional<Unprepared> Preparation::prepare_beside(const Service& service, sys::SpawnRequest& request) const {
+std::optional<Unprepared> Preparation::prepare_beside(const Service& service, sys::SpawnRequest& request) {
   const Surroundings& around = service.surroundings;
   Identity identity;
+  accounts_.look_at_files();
   if (!around.user.empty()) {
-    if (auto why = find_user(around, identity)) return why;
+    if (auto why = find_user(accounts_, around, identity)) return why;
   }
-  if (auto why = find_groups(around, identity)) return why;
+  if (auto why = find_groups(accounts_, around, identity)) return why;
   take_identity(identity, request);
   take_numbers(around, request);
   request.descriptor_limit = settings_.descriptor_limit;

@@ -1,7 +1,7 @@
-// From the plan's keys to what the launcher applies. Names become numbers here, before the clone and anew at each
-// start, because the user database can change and nothing may be looked up in the child: users, groups and the files
-// of variables are read by the daemon, with its rights. The C library may ask a server for them (nsswitch.conf(5)),
-// and then the loop waits for it.
+// From the plan's keys to what the launcher applies. Names become numbers here, before the clone and at each
+// start, because the user database can change (accounts.hpp) and nothing may be looked up in the child: users, groups
+// and the files of variables are read by the daemon, with its rights. The C library may ask a server for them
+// (nsswitch.conf(5)), and then the loop waits for it.
 #pragma once
 
 #include <functional>
@@ -10,8 +10,8 @@
 #include <string>
 
 #include "config/plan/plan.hpp"
+#include "daemon/run/accounts.hpp"
 #include "daemon/run/environment.hpp"
-#include "daemon/sys/accounts.hpp"
 #include "daemon/sys/spawn.hpp"
 
 namespace plimsoll::run {
@@ -38,7 +38,7 @@ class Preparation {
   /// For a start. Fills in everything but argv, stdio and the session. The environment has no PLIMSOLL_RUN yet.
   std::optional<Unprepared> prepare(const Service& service, sys::SpawnRequest& request);
   /// The same for a command beside the service that runs: with what its files said when it was started.
-  std::optional<Unprepared> prepare_beside(const Service& service, sys::SpawnRequest& request) const;
+  std::optional<Unprepared> prepare_beside(const Service& service, sys::SpawnRequest& request);
   /// A hook's variable: of the service's table and of its files as they were last read, else the daemon's (which has
   /// what the service unsets).
   [[nodiscard]] std::optional<std::string> look_up(const Service& service, std::string_view name) const;
@@ -47,6 +47,7 @@ class Preparation {
   std::optional<Unprepared> read_files(const Service& service);
 
   Settings settings_;
+  Accounts accounts_;
   /// What the files said at the last start, of services that have one: a hook's header wants what the app knows.
   std::map<std::string, Variables> from_files_;
 };

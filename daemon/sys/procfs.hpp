@@ -108,8 +108,8 @@ class ProcFs {
   [[nodiscard]] pid_t tracer(pid_t pid) const;
   /// CoreDumping of status (Linux 4.15): its memory is being written down, and it ends when that is done.
   [[nodiscard]] bool dumping(pid_t pid) const;
-  /// oom_kill of /proc/vmstat: rises when the kernel's OOM killer ends a process anywhere.
-  [[nodiscard]] std::optional<std::uint64_t> oom_kills() const;
+  /// /proc/vmstat, to be held for read_oom_kills().
+  [[nodiscard]] Result<Fd> open_vmstat() const;
   /// The pid that was given out last in our pid namespace, by /proc/loadavg: while it stays the same nothing was
   /// forked. Nothing where another file system lies over that file (lxcfs), as its answer is late.
   [[nodiscard]] std::optional<pid_t> last_pid() const;
@@ -126,6 +126,9 @@ class ProcFs {
 /// Resident bytes through a held descriptor of /proc/PID/statm; nothing once the process is gone. 0 means that it has
 /// no address space (a zombie, or between two), never "small".
 std::optional<std::uint64_t> read_statm_resident(const Fd& statm);
+
+/// oom_kill, through a held descriptor of /proc/vmstat: rises when the kernel's OOM killer ends a process anywhere.
+std::optional<std::uint64_t> read_oom_kills(const Fd& vmstat);
 
 /// Through a held descriptor of a children file.
 Result<std::vector<pid_t>> read_children(const Fd& children);

@@ -4,6 +4,9 @@
 //
 //   least COUNT PROGRAM ARG...      COUNT times PROGRAM ARG... INDEX
 //
+// With LEAST_UID each child is given the world that plimsolld's have in the figures of a restart: a session, that user, two
+// limits and a working directory.
+//
 // One clone each, on our memory, with its pidfd; what ends is started again at once; each second every resident size is
 // read through a held statm; SIGTERM ends all, and us when all are reaped.
 #include <fcntl.h>
@@ -38,14 +41,28 @@ constexpr std::uint32_t of_signals = ~0U;
 constexpr std::uint32_t of_clock = ~0U - 1;
 alignas(16) std::array<char, 64 * 1024> stack;
 sigset_t none;
+long world = -1;  ///< the user; negative: the children's world is ours
 
 [[noreturn]] void fail(const char* what) {
   std::perror(what);
   std::exit(1);
 }
 
+/// By number, as the C library's own would change every thread of the process whose memory this is.
+void take_world() {
+  const auto id = static_cast<gid_t>(world);
+  const rlimit files{1024, 1024};
+  const rlimit none_at_all{0, 0};
+  const bool done = setsid() > 0 && syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &files, nullptr) == 0 &&
+                    syscall(SYS_prlimit64, 0, RLIMIT_CORE, &none_at_all, nullptr) == 0 &&
+                    syscall(SYS_setgroups, 1, &id) == 0 && syscall(SYS_setresgid, id, id, id) == 0 &&
+                    syscall(SYS_setresuid, id, id, id) == 0 && chdir("/") == 0;
+  if (!done) _exit(126);
+}
+
 int run_child(void* argument) {
   auto* const* argv = static_cast<char* const*>(argument);
+  if (world >= 0) take_world();
   sigprocmask(SIG_SETMASK, &none, nullptr);
   execv(argv[0], argv);
   _exit(127);
@@ -135,6 +152,7 @@ void run(std::vector<Child>& children, int epoll, int signals, int clock) {
 
 int main(int argc, char** argv) {
   if (argc < 3) return 2;
+  if (const char* uid = std::getenv("LEAST_UID")) world = std::atol(uid);
   rlimit descriptors{};
   getrlimit(RLIMIT_NOFILE, &descriptors);
   descriptors.rlim_cur = descriptors.rlim_max;

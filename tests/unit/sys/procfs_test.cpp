@@ -82,7 +82,7 @@ TEST_F(FixtureTree, ProcessThatIsNotThereIsEnoentEverywhere) {
   EXPECT_FALSE(proc.exact_rss(5));
   EXPECT_EQ(proc.wchan(5), "");
   EXPECT_EQ(proc.tracer(5), 0);
-  EXPECT_FALSE(proc.oom_kills());
+  EXPECT_EQ(proc.open_vmstat().error().value(), ENOENT);
   EXPECT_EQ(proc.boot_id(), "");
   EXPECT_EQ(proc.pid_namespace(), 0U);
 }
@@ -150,7 +150,13 @@ TEST_F(FixtureTree, WholeMachineIsReadAtTheRoot) {
   tree.write("vmstat", "nr_free_pages 5\noom_kill_x 3\noom_kill 12\n");
   tree.write("sys/kernel/random/boot_id", "d2b1c3e4-0000-4000-8000-000000000001\n");
   const std::string link = tree.write("self/ns/pid", "");
-  EXPECT_EQ(proc.oom_kills(), 12U);
+  const auto vmstat = proc.open_vmstat();
+  ASSERT_TRUE(vmstat);
+  EXPECT_EQ(read_oom_kills(*vmstat), 12U);
+  tree.write("vmstat", "nr_free_pages 5\n" + std::string(20'000, 'x') + " 1\noom_kill 13\nlast 1\n");
+  EXPECT_EQ(read_oom_kills(*vmstat), 13U) << "it is held, and read anew, however long";
+  tree.write("vmstat", "nr_free_pages 5\n");
+  EXPECT_FALSE(read_oom_kills(*vmstat));
   EXPECT_EQ(proc.boot_id(), "d2b1c3e4-0000-4000-8000-000000000001");
   struct stat found {};
   ASSERT_EQ(::stat(link.c_str(), &found), 0);
@@ -357,7 +363,8 @@ TEST_F(KernelTree, AnotherUsersProcessHidesWhatItHasOpen) {
 TEST_F(KernelTree, WhoWeAre) {
   EXPECT_EQ(proc.boot_id().size(), 36U);
   EXPECT_EQ("pid:[" + std::to_string(proc.pid_namespace()) + "]", fs::read_symlink("/proc/self/ns/pid").string());
-  EXPECT_TRUE(proc.oom_kills());
+  const auto vmstat = proc.open_vmstat();
+  EXPECT_TRUE(vmstat && read_oom_kills(*vmstat));
 }
 
 TEST(StatmBound, IsNoneWhereTheKernelSumsAndStatedWhereItDoesNot) {
