@@ -9,6 +9,7 @@ namespace plimsoll::run {
 namespace {
 
 constexpr std::chrono::milliseconds a_moment{50};
+constexpr std::chrono::seconds a_while{2};
 
 }  // namespace
 
@@ -29,10 +30,16 @@ core::LeftoversLookedFor Leftovers::look(const std::string& service, std::option
 }
 
 const std::vector<Leftovers::Tagged>& Leftovers::tagged(std::optional<uid_t> user) {
-  if (std::chrono::steady_clock::now() - walked_at_ >= a_moment) walk();
+  if (!is_recent()) walk();
   read_tags(::getuid());
   if (user) read_tags(*user);
   return tagged_;
+}
+
+bool Leftovers::is_recent() const {
+  const bool nobody = readable_ && tagged_.empty() && life_.process.start_time != 0;
+  const auto age = std::chrono::steady_clock::now() - walked_at_;
+  return nobody ? age < a_while : age < a_moment;
 }
 
 void Leftovers::walk() {
@@ -58,7 +65,8 @@ void Leftovers::read_tags(uid_t of) {
     const auto environment = proc_.environ(pid);
     if (!environment && sys::is_shortage(environment.error())) readable_ = false;
     auto tag = environment ? find_run_tag(*environment) : std::nullopt;
-    if (tag && tag->life.daemon == life_.daemon) tagged_.push_back({pid, std::move(*tag)});
+    const bool is_anothers = tag && tag->life.daemon == life_.daemon && tag->life.process != life_.process;
+    if (is_anothers) tagged_.push_back({pid, std::move(*tag)});
   }
 }
 

@@ -40,14 +40,17 @@ class Leftovers {
     pid_t pid = 0;
     RunTag tag;
   };
-  /// Whoever carries a tag of this daemon's name and is of that user, or ours. A boot asks for each service: one walk
-  /// answers all who ask within a moment, and what it shows is read again before anything is said or done about it.
+  /// Whoever carries a tag of this daemon's name and of another life, and is of that user, or ours. A boot asks for
+  /// each service: one walk answers all who ask within a moment, and what it shows is read again before anything is
+  /// said or done about it. One that shows nobody answers for a while: a leftover comes from a daemon of our name that
+  /// has ended, whose processes the walk would have shown while it lived.
   const std::vector<Tagged>& tagged(std::optional<uid_t> user);
   void walk();
   void read_tags(uid_t of);
   [[nodiscard]] std::optional<RunTag> tag_of(pid_t pid, const std::string& service, std::optional<uid_t> user) const;
   [[nodiscard]] bool is_alive(core::ProcessId daemon) const;
   [[nodiscard]] std::set<pid_t> ourselves_and_ancestors() const;
+  [[nodiscard]] bool is_recent() const;
 
   sys::ProcFs proc_;
   Sources sources_;

@@ -112,12 +112,12 @@ void Daemon::learn_life() {
 void Daemon::perform(const core::LookForLeftovers& effect) {
   learn_life();
   const Service* service = core::plan_of(world_, effect.service);
-  dispatch(leftovers_.look(effect.service, service != nullptr ? user_of(*service) : std::nullopt));
+  dispatch(leftovers_.look(effect.service, service != nullptr ? preparation_->user_of(*service) : std::nullopt));
 }
 
 void Daemon::perform(const core::SignalLeftover& effect) {
   const Service* service = core::plan_of(world_, effect.service);
-  const auto error = leftovers_.signal(effect, service != nullptr ? user_of(*service) : std::nullopt);
+  const auto error = leftovers_.signal(effect, service != nullptr ? preparation_->user_of(*service) : std::nullopt);
   if (error && error.value() != ESRCH) {
     note(core::Level::error, "cannot send " + signal_name(effect.signal) + " to leftover " +
                                  std::to_string(effect.to.pid) + ": " + error.message());

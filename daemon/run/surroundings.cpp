@@ -230,9 +230,10 @@ std::optional<std::string> Preparation::look_up(const Service& service, std::str
   return run::look_up(settings_.inherited, name);
 }
 
-std::optional<uid_t> user_of(const Service& service) {
+std::optional<uid_t> Preparation::user_of(const Service& service) {
   if (service.surroundings.user.empty()) return ::geteuid();
-  const auto account = sys::find_account(service.surroundings.user);
+  accounts_.look_at_files();
+  const auto account = accounts_.find_account(service.surroundings.user);
   if (account && *account) return (*account)->uid;
   return sys::account_number(service.surroundings.user);
 }

@@ -42,6 +42,8 @@ class Preparation {
   /// A hook's variable: of the service's table and of its files as they were last read, else the daemon's (which has
   /// what the service unsets).
   [[nodiscard]] std::optional<std::string> look_up(const Service& service, std::string_view name) const;
+  /// The user that the service's processes have: its own, or ours. Nothing when there is none of that name.
+  [[nodiscard]] std::optional<uid_t> user_of(const Service& service);
 
  private:
   std::optional<Unprepared> read_files(const Service& service);
@@ -51,8 +53,5 @@ class Preparation {
   /// What the files said at the last start, of services that have one: a hook's header wants what the app knows.
   std::map<std::string, Variables> from_files_;
 };
-
-/// The user that the service's processes have: its own, or ours. Nothing when there is none of that name.
-std::optional<uid_t> user_of(const Service& service);
 
 }  // namespace plimsoll::run

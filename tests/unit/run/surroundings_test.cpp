@@ -181,11 +181,11 @@ TEST_F(PreparationTest, HooksTakeTheTableThenTheFilesOfTheLastStartThenTheDaemon
 }
 
 TEST_F(PreparationTest, UserOfAServiceIsItsOwnOrOurs) {
-  EXPECT_EQ(user_of(service), ::geteuid());
+  EXPECT_EQ(preparation().user_of(service), ::geteuid());
   service.surroundings.user = "4294967001";
-  EXPECT_EQ(user_of(service), 4294967001U);
+  EXPECT_EQ(preparation().user_of(service), 4294967001U);
   service.surroundings.user = "no-such-user";
-  EXPECT_EQ(user_of(service), std::nullopt);
+  EXPECT_EQ(preparation().user_of(service), std::nullopt);
 }
 
 }  // namespace
