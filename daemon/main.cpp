@@ -11,6 +11,7 @@
 
 #include "config/config.hpp"
 #include "daemon/run/daemon.hpp"
+#include "daemon/sys/program_pages.hpp"
 
 namespace {
 
@@ -96,6 +97,7 @@ int supervise(const Arguments& arguments) {
   }
   options.overrides = arguments.overrides;
   options.observe = arguments.observe;
+  plimsoll::sys::give_back_program_pages();  // most of what ran so far never runs again
   plimsoll::run::Daemon daemon(std::make_shared<const plimsoll::Plan>(std::move(loaded.plan)), std::move(options));
   return daemon.run();
 }
