@@ -184,6 +184,8 @@ Bytes overshoot(const MemoryPolicy& policy, const std::vector<Rung>& on_hard, co
 }
 
 Bytes share_of(double of_one, Bytes whole) {
+  // std::lround() would map libm into the daemon, and nothing here is negative.
+  // NOLINTNEXTLINE(bugprone-incorrect-roundings)
   return Bytes{static_cast<std::uint64_t>(static_cast<double>(whole.count) * of_one + 0.5)};
 }
 
