@@ -55,7 +55,7 @@ std::string duration_text(double seconds) {
     std::snprintf(text, sizeof text, "%.1fs", seconds);
     return text;
   }
-  const auto whole = static_cast<long long>(std::min(std::round(seconds), 1e15));
+  const auto whole = static_cast<long long>(std::min(seconds + 0.5, 1e15));
   if (whole < 60) return std::to_string(whole) + "s";
   if (whole < 3600) return two(whole / 60, "m", whole % 60, "s");
   if (whole < 86'400) return two(whole / 3600, "h", whole % 3600 / 60, "m");

@@ -13,6 +13,7 @@
 
 #include "config/config.hpp"
 #include "daemon/run/daemon.hpp"
+#include "daemon/sys/program_pages.hpp"
 #include "daemon/sys/second_thread.hpp"
 
 namespace {
@@ -79,6 +80,7 @@ int run(std::shared_ptr<const plimsoll::Plan> plan, plimsoll::run::Options optio
     std::cerr << "plimsolld: cannot block signals: " << error.message() << "; it does not start\n";
     return 1;
   }
+  plimsoll::sys::give_back_program_pages();  // most of what ran so far never runs again
   return plimsoll::sys::on_second_thread([&] { return plimsoll::run::Daemon(plan, std::move(options)).run(); });
 }
 

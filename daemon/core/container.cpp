@@ -1,7 +1,6 @@
 #include "daemon/core/container.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #include "daemon/core/ladder.hpp"
 #include "daemon/core/memory.hpp"
@@ -15,10 +14,6 @@ using namespace std::chrono_literals;
 constexpr auto while_limited = 1s;
 /// A limit can be given to a container that runs.
 constexpr auto while_not = 60s;
-
-Bytes share_of(Share share, Bytes whole) {
-  return Bytes{static_cast<std::uint64_t>(std::llround(static_cast<double>(whole.count) * share.of_one))};
-}
 
 /// A service with a run has lines: only then anything can be done.
 bool is_watched(const World& world) {
@@ -64,9 +59,9 @@ MemoryPolicy as_policy(Bytes hard, Bytes limit) {
 }  // namespace
 
 Bytes hard_line(const ContainerLines& lines, Bytes limit) {
-  const Bytes share = share_of(lines.hard, limit);
+  const Bytes share = share_of(lines.hard.of_one, limit);
   const Bytes kept{limit.count > lines.free.count ? limit.count - lines.free.count : 0};
-  return std::max(std::min(share, kept), share_of(lines.soft, limit));
+  return std::max(std::min(share, kept), share_of(lines.soft.of_one, limit));
 }
 
 void take_container(Turn& turn, const ContainerRead& read) {
@@ -79,7 +74,7 @@ void take_container(Turn& turn, const ContainerRead& read) {
     const auto found = turn.world.services.find(name);
     if (found == turn.world.services.end() || !found->second.plan->container) continue;
     ServiceLife& life = found->second;
-    if (limited && read.used >= share_of(life.plan->container->soft, read.limit)) {
+    if (limited && read.used >= share_of(life.plan->container->soft.of_one, read.limit)) {
       read_tree(turn, name, life);
     } else if (life.container.soft_since || life.container.over_hard) {
       end_stay(life);
@@ -95,7 +90,7 @@ void take_container_tree(Turn& turn, const std::string& service, ServiceLife& li
   const ContainerLines& lines = *life.plan->container;
   stay.tree = tree_rss(turn.world, service);
   const bool most = stay.tree.count > container.used.count / 2;
-  const Bytes soft = share_of(lines.soft, container.limit);
+  const Bytes soft = share_of(lines.soft.of_one, container.limit);
   if (!most || container.limit.count == 0 || container.used < soft) return end_stay(life);
   if (!stay.soft_since) stay.soft_since = turn.now.steady;
   const Bytes hard = hard_line(lines, container.limit);

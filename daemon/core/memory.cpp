@@ -1,7 +1,6 @@
 #include "daemon/core/memory.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #include "daemon/core/container.hpp"
 #include "daemon/core/ladder.hpp"
@@ -176,8 +175,7 @@ Steady on_grid(Steady after, std::chrono::nanoseconds interval) {
 
 Bytes overshoot(const MemoryPolicy& policy, const std::vector<Rung>& on_hard, const Machine& machine) {
   const std::chrono::duration<double> unseen = fastest + reaction;
-  const Bytes before_the_act{
-      static_cast<std::uint64_t>(std::llround(static_cast<double>(policy.growth.count) * unseen.count()))};
+  const Bytes before_the_act = share_of(unseen.count(), policy.growth);
   const auto first =
       std::find_if(on_hard.begin(), on_hard.end(), [](const Rung& rung) { return rung.kind != RungKind::log; });
   const bool at_once = first != on_hard.end() && first->kind == RungKind::kill;
@@ -185,11 +183,16 @@ Bytes overshoot(const MemoryPolicy& policy, const std::vector<Rung>& on_hard, co
   return before_the_act + machine.statm_bound + room;
 }
 
+Bytes share_of(double of_one, Bytes whole) {
+  // std::lround() would map libm into the daemon, and nothing here is negative.
+  // NOLINTNEXTLINE(bugprone-incorrect-roundings)
+  return Bytes{static_cast<std::uint64_t>(static_cast<double>(whole.count) * of_one + 0.5)};
+}
+
 Bytes slack_line(const MemoryPolicy& policy) {
   const Bytes hard = policy.hard.value_or(Bytes{});
   if (const Bytes* size = std::get_if<Bytes>(&policy.slack)) return hard + *size;
-  const double share = std::get<Share>(policy.slack).of_one;
-  return hard + Bytes{static_cast<std::uint64_t>(std::llround(static_cast<double>(hard.count) * share))};
+  return hard + share_of(std::get<Share>(policy.slack).of_one, hard);
 }
 
 const MemoryPolicy* policy_of(const World& world, const Process& process) {

@@ -27,6 +27,9 @@ Steady on_grid(Steady after, std::chrono::nanoseconds interval);
 /// growth × census further.
 Bytes overshoot(const MemoryPolicy& policy, const std::vector<Rung>& on_hard, const Machine& machine);
 
+/// A share of one, of an amount; to the nearest byte.
+Bytes share_of(double of_one, Bytes whole);
+
 /// The end of the room in which a gentle rung at the hard line may work.
 Bytes slack_line(const MemoryPolicy& policy);
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cmath>
 
 #include "daemon/core/jitter.hpp"
 
@@ -37,8 +36,9 @@ Afterwards by_policy(Turn& turn, ServiceLife& life, const Exit& exit) {
 Duration next_backoff(const World& world, const std::string& service, ServiceLife& life) {
   const Backoff& backoff = life.plan->backoff;
   const int step = std::min(life.failures++, 60);
-  const double wait = std::min(static_cast<double>(backoff.first.count()) * std::pow(backoff.factor, step),
-                               static_cast<double>(backoff.max.count()));
+  const auto longest = static_cast<double>(backoff.max.count());
+  double wait = std::min(static_cast<double>(backoff.first.count()), longest);
+  for (int i = 0; i < step && wait < longest; ++i) wait = std::min(wait * backoff.factor, longest);
   const double share =
       backoff.jitter.of_one * (2 * fraction(world.machine.seed, service, static_cast<std::uint64_t>(life.run)) - 1);
   return Duration{static_cast<Duration::rep>(wait * (1 + share))};

@@ -10,6 +10,7 @@
 #include "daemon/core/turn.hpp"
 #include "daemon/run/daemon.hpp"
 #include "daemon/run/view.hpp"
+#include "daemon/sys/program_pages.hpp"
 
 namespace plimsoll::run {
 namespace {
@@ -22,6 +23,13 @@ std::optional<core::CommandAct> act_of(const std::string& act) {
       {"release", core::CommandAct::release}};
   const auto found = acts.find(act);
   return found == acts.end() ? std::nullopt : std::optional{found->second};
+}
+
+config::Loaded load_again(const Options& options) {
+  config::Loaded loaded = config::load_file(options.config, options.overrides);
+  if (options.observe) loaded.plan.daemon.mode = Mode::observe;
+  sys::give_back_program_pages();  // those that read it are not needed until the next time
+  return loaded;
 }
 
 std::string monotonic_microseconds() {
@@ -117,8 +125,7 @@ void Daemon::reload(const std::string& by, bool dry_run, std::function<void(wire
   if (plan_->entrypoint) return answer({409, "there is no configuration file to read again"});
   if (dry_run) return answer(rehearse_reload());
   notifier_.send("RELOADING=1\nMONOTONIC_USEC=" + monotonic_microseconds());
-  config::Loaded loaded = config::load_file(options_.config, options_.overrides);
-  if (options_.observe) loaded.plan.daemon.mode = Mode::observe;
+  config::Loaded loaded = load_again(options_);
   if (const std::string why = why_not(loaded); !why.empty()) {
     core::Entry said;
     said.kind = core::EventKind::config;
@@ -137,8 +144,7 @@ void Daemon::reload(const std::string& by, bool dry_run, std::function<void(wire
 }
 
 wire::Answer Daemon::rehearse_reload() const {
-  config::Loaded loaded = config::load_file(options_.config, options_.overrides);
-  if (options_.observe) loaded.plan.daemon.mode = Mode::observe;
+  config::Loaded loaded = load_again(options_);
   if (const std::string why = why_not(loaded); !why.empty()) return {422, "a reload would be refused: " + why};
   return {200, "a reload would do this:" + changes_text(world_, loaded.plan)};
 }

@@ -60,8 +60,6 @@ want_build() {
   want_header spdlog/spdlog.h libspdlog-dev
   want_header toml++/toml.h libtomlplusplus-dev
   want_header CLI/CLI.hpp libcli11-dev
-  want_header cctz/time_zone.h libcctz-dev
-  want_library cctz libcctz-dev
   want_header gtest/gtest.h libgtest-dev
   want_library gtest libgtest-dev
   install_missing

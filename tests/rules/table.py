@@ -14,8 +14,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "Boost::headers": ("boost/",),
     "Boost::json": ("boost/json",),
     "plimsoll_asio": ("boost/",),
-    "cctz::cctz": ("cctz/",),
-    "spdlog::spdlog": ("spdlog/", "fmt/"),
+    "spdlog::spdlog_header_only": ("spdlog/", "fmt/"),
     "CLI11::CLI11": ("CLI/",),
     "plimsoll_flags": (),
 }
@@ -37,12 +36,12 @@ FOLDERS: dict[str, Folder] = {
     "config/plan": Folder("plimsoll_plan", (), ("pure",), std_also=("csignal", "cerrno")),
     "daemon/core": Folder("plimsoll_core", ("plimsoll_plan",), ("pure",), std_also=("csignal", "cerrno")),
     "daemon/sys": Folder("plimsoll_sys", ("Boost::headers",), ("std", "posix"), only={"boost/": ("boost/system",)}),
-    "config": Folder("plimsoll_config", ("plimsoll_plan", "cctz::cctz"), ("std", "posix"), also=("toml++/",)),
+    "config": Folder("plimsoll_config", ("plimsoll_plan",), ("std", "posix"), also=("toml++/",)),
     "daemon/api/wire": Folder("plimsoll_wire", ("plimsoll_plan", "Boost::json"), ("std",), only={"boost/": ("boost/json", "boost/system")}),
     "daemon/api": Folder("plimsoll_api", ("plimsoll_wire", "plimsoll_sys", "plimsoll_asio"), ("std", "posix")),
     "daemon/run": Folder(
         "plimsoll_run",
-        ("plimsoll_core", "plimsoll_sys", "plimsoll_api", "plimsoll_config", "plimsoll_asio", "spdlog::spdlog"),
+        ("plimsoll_core", "plimsoll_sys", "plimsoll_api", "plimsoll_config", "plimsoll_asio", "spdlog::spdlog_header_only"),
         ("std", "posix"),
     ),
     "daemon": Folder("plimsolld", ("plimsoll_run", "CLI11::CLI11"), ("std", "posix")),
@@ -70,7 +69,7 @@ STD = PURE_STD | frozenset(
 )
 
 # The only files outside of which a library may not be seen at all, whatever is linked.
-CONFINED: dict[str, str] = {"toml++/": "config", "cctz/": "config", "CLI/": "daemon|ctl", "spdlog/": "daemon/run"}
+CONFINED: dict[str, str] = {"toml++/": "config", "CLI/": "daemon|ctl", "spdlog/": "daemon/run"}
 
 # Headers that cost half a minute of compiling each time: at most ten translation units may see them.
 HEAVY = ("boost/asio", "boost/beast", "boost/process")

@@ -82,7 +82,6 @@ def test_the_untouched_copy_passes(copy: Path) -> None:
         ("daemon/api", "<toml++/toml.h>"),
         ("daemon/api", '"daemon/core/world.hpp"'),
         ("daemon/run", "<toml++/toml.h>"),
-        ("daemon/run", "<cctz/time_zone.h>"),
         ("daemon/run", "<CLI/CLI.hpp>"),
         ("ctl", '"daemon/api/server.hpp"'),
         ("ctl", '"daemon/sys/fd.hpp"'),

@@ -75,8 +75,11 @@ void write(std::string& out, T value) {
 /// In milliseconds' grain, never with an exponent; what is no number is 0, JSON has no word for it.
 void write(std::string& out, double value) {
   char digits[400];
-  const double rounded = std::isfinite(value) ? std::round(value * 1000) / 1000 : 0.0;
-  out.append(digits, std::to_chars(digits, digits + sizeof digits, rounded, std::chars_format::fixed).ptr);
+  if (!std::isfinite(value)) value = 0.0;
+  if (std::abs(value) < 1e15) {  // a larger one has no thousandths
+    value = static_cast<double>(static_cast<std::int64_t>(value * 1000 + (value < 0 ? -0.5 : 0.5))) / 1000;
+  }
+  out.append(digits, std::to_chars(digits, digits + sizeof digits, value, std::chars_format::fixed).ptr);
 }
 
 void write(std::string& out, const std::map<std::string, std::string>& values) {

@@ -6,7 +6,6 @@
 #include <fstream>
 
 #include "config/presets.hpp"
-#include "config/zone.hpp"
 #include "loading.hpp"
 
 namespace plimsoll::config {
@@ -335,67 +334,6 @@ between = "02:00-03:00"
             "  Tue 2026-03-31 02:30 +02:00\n"
             "  Wed 2026-04-01 02:30 +02:00\n");
   EXPECT_EQ(describe(Plan{}, now), "ok\n");
-}
-
-/// $TZ as this test wants it, and as it was afterwards.
-class TimeZoneVariable {
- public:
-  explicit TimeZoneVariable(const char* value) {
-    if (const char* was = std::getenv("TZ")) was_ = was;
-    value == nullptr ? unsetenv("TZ") : setenv("TZ", value, 1);
-  }
-  ~TimeZoneVariable() { was_ ? setenv("TZ", was_->c_str(), 1) : unsetenv("TZ"); }
-  TimeZoneVariable(const TimeZoneVariable&) = delete;
-  TimeZoneVariable& operator=(const TimeZoneVariable&) = delete;
-
- private:
-  std::optional<std::string> was_;
-};
-
-TEST(SystemZone, IsTheVariableElseTheMachinesElseUtc) {
-  {
-    const TimeZoneVariable variable{"Europe/Berlin"};
-    EXPECT_EQ(read_system_zone()->name, "Europe/Berlin");
-  }
-  {
-    const TimeZoneVariable variable{":America/New_York"};
-    EXPECT_EQ(read_system_zone()->name, "America/New_York");
-  }
-  {
-    const TimeZoneVariable variable{""};
-    EXPECT_EQ(*read_system_zone(), ZoneRules{});
-  }
-  {
-    const TimeZoneVariable variable{nullptr};
-    const std::optional<ZoneRules> zone = read_system_zone();
-    ASSERT_TRUE(zone.has_value());
-    EXPECT_EQ(read_zone(zone->name), zone);
-  }
-}
-
-TEST(SystemZone, ThatIsARuleInsteadOfANameIsRefusedWhereItMatters) {
-  const TimeZoneVariable variable{"CET-1CEST"};
-  EXPECT_EQ(read_system_zone(), std::nullopt);
-  EXPECT_EQ(service_problems("[[services.web.cycles]]\ndo = \"restart\"\ncron = \"@daily\"\n"),
-            Texts{"f.toml:3:1: services.web.cycles[0]: must have 'zone' ($TZ is no time zone that can be read)"});
-  EXPECT_TRUE(service_problems("[[services.web.cycles]]\ndo = \"restart\"\nevery = \"1h\"\n").empty());
-  EXPECT_TRUE(
-      service_problems("[[services.web.cycles]]\ndo = \"restart\"\ncron = \"@daily\"\nzone = \"UTC\"\n").empty());
-}
-
-TEST(ZoneOfTheMachine, HasTheChangesOfItsClockUntil2106) {
-  const std::optional<ZoneRules> berlin = read_zone("Europe/Berlin");
-  ASSERT_TRUE(berlin.has_value());
-  const ZoneRules::Change spring{WallSeconds{std::chrono::seconds{1774746000}}, std::chrono::hours{2}};
-  const ZoneRules::Change autumn{WallSeconds{std::chrono::seconds{1792890000}}, std::chrono::hours{1}};
-  EXPECT_NE(std::find(berlin->changes.begin(), berlin->changes.end(), spring), berlin->changes.end());
-  EXPECT_NE(std::find(berlin->changes.begin(), berlin->changes.end(), autumn), berlin->changes.end());
-  EXPECT_EQ(berlin->first_offset, std::chrono::hours{1});
-  EXPECT_TRUE(std::is_sorted(berlin->changes.begin(), berlin->changes.end(),
-                             [](const auto& a, const auto& b) { return a.at < b.at; }));
-  const auto last = std::chrono::floor<std::chrono::days>(berlin->changes.back().at);
-  EXPECT_EQ(std::chrono::year_month_day{last}.year(), std::chrono::year{2105});
-  EXPECT_TRUE(read_zone("UTC")->changes.empty());
 }
 
 }  // namespace
