@@ -131,7 +131,8 @@ std::string hook_named_in(std::string_view text) {
   return text.starts_with(prefix) ? std::string{text.substr(prefix.size())} : std::string{};
 }
 
-void read_ladder(Reader& table, std::string_view key, LadderCause cause, const LadderPlace& place, Ladder& into) {
+void read_ladder(Reader& table, std::string_view key, LadderCause cause, const LadderPlace& place,
+                 Shared<Ladder>& into) {
   const Value* value = table.take(key);
   if (value == nullptr) return;
   const List* list = std::get_if<List>(&value->is);
@@ -140,14 +141,15 @@ void read_ladder(Reader& table, std::string_view key, LadderCause cause, const L
     return;
   }
   LadderReader reader{table.findings(), cause, place};
-  into.clear();
+  Ladder rungs;
   for (std::size_t i = 0; i < list->size(); ++i) {
-    into.push_back(reader.rung((*list)[i], table.path_of(key) + "[" + std::to_string(i) + "]"));
+    rungs.push_back(reader.rung((*list)[i], table.path_of(key) + "[" + std::to_string(i) + "]"));
   }
-  const bool acts = std::any_of(into.begin(), into.end(), [](const Rung& rung) {
+  const bool acts = std::any_of(rungs.begin(), rungs.end(), [](const Rung& rung) {
     return rung.kind != RungKind::log && rung.kind != RungKind::wait;
   });
   table.require(acts || cause != LadderCause::hard, key, "must have a rung that acts");
+  into = std::move(rungs);
 }
 
 }  // namespace plimsoll::config

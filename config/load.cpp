@@ -34,6 +34,10 @@ void read_services(Reader& root, Zones& zones, Plan& into) {
   }
   bind_engines(into.services);
   into.services = in_order_of_need(std::move(into.services), ordered_at, root.findings());
+  share_alike(into.services);
+  // A copy, made while what was read is still there, lies in one piece behind it; else each page of what is freed then
+  // would keep something of the plan.
+  into.services = std::vector<Service>(into.services);
 }
 
 Loaded load_table(const Table& table, Findings findings, std::vector<std::string> files) {

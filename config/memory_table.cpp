@@ -44,7 +44,7 @@ void read_memory(Reader& parent, MemoryPolicy& into) {
   table->finish();
 }
 
-void read_container(Reader& parent, std::optional<ContainerLines>& into) {
+void read_container(Reader& parent, Rare<ContainerLines>& into) {
   std::optional<Reader> table = parent.table("container");
   if (!table) return;
   into.emplace();

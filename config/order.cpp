@@ -69,6 +69,7 @@ std::vector<Service> in_order_of_need(std::vector<Service> services, const std::
                                       Findings& findings) {
   const Ordering ordering{services, ordered_at, findings};
   std::vector<Service> ordered;
+  ordered.reserve(ordering.order().size());
   for (const std::size_t i : ordering.order()) ordered.push_back(std::move(services[i]));
   return ordered;
 }

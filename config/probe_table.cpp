@@ -112,7 +112,7 @@ void take_keep_alive_terms(Reader& table, Liveness& live) {
 
 }  // namespace
 
-void read_live(Reader& parent, bool of_engine, std::optional<Liveness>& into) {
+void read_live(Reader& parent, bool of_engine, Rare<Liveness>& into) {
   std::optional<Reader> table = parent.table("live");
   if (!table) return;
   Liveness live;
@@ -143,7 +143,7 @@ void read_live(Reader& parent, bool of_engine, std::optional<Liveness>& into) {
   into = std::move(live);
 }
 
-void read_ready(Reader& parent, std::optional<Readiness>& into) {
+void read_ready(Reader& parent, Rare<Readiness>& into) {
   std::optional<Reader> table = parent.table("ready");
   if (!table) return;
   Readiness ready;

@@ -202,9 +202,9 @@ Service read_service(Reader& table, const std::string& name, const std::vector<s
   read_ready(table, service.ready);
   read_live(table, false, service.live);
   const LadderPlace place{service.hooks, service.memory.soft, Expect{service.memory.soft, {}, true}, false, false};
-  service.on_soft = {Rung{RungKind::log, {}, {}, {}, {}}};
-  service.on_hard = {Rung{RungKind::restart, {}, {}, {}, {}}};
-  service.on_hung = {Rung{RungKind::restart, {}, {}, {}, {}}};
+  service.on_soft = Ladder{Rung{RungKind::log, {}, {}, {}, {}}};
+  service.on_hard = Ladder{Rung{RungKind::restart, {}, {}, {}, {}}};
+  service.on_hung = Ladder{Rung{RungKind::restart, {}, {}, {}, {}}};
   read_ladder(table, "on_soft", LadderCause::soft, place, service.on_soft);
   read_ladder(table, "on_hard", LadderCause::hard, place, service.on_hard);
   read_ladder(table, "on_hung", LadderCause::hung, place, service.on_hung);

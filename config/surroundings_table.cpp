@@ -26,14 +26,14 @@ void read_variable(Reader& table, const Member& variable, Service& into) {
   if (is_ours(variable.key)) refuse("must not be set (the daemon marks its runs with it)");
   std::string text;
   if (const bool* flag = std::get_if<bool>(&variable.value.is); flag != nullptr && !*flag) {
-    into.environment[variable.key] = std::nullopt;
+    into.environment.edit()[variable.key] = std::nullopt;
   } else if (const Rule broken = understand(variable.value, text)) {
     const bool quotable = !std::holds_alternative<List>(variable.value.is) &&
                           !std::holds_alternative<Table>(variable.value.is) &&
                           !std::holds_alternative<std::string>(variable.value.is);
     refuse(*broken + (quotable ? " (quote it), or false to unset it" : ""));
   } else {
-    into.environment[variable.key] = std::move(text);
+    into.environment.edit()[variable.key] = std::move(text);
   }
 }
 
@@ -234,7 +234,7 @@ void read_surroundings(Reader& table, Service& into) {
     table.require(into.working_directory.starts_with('/'), "working_directory", "must be an absolute path");
   }
   read_environment(table, into);
-  Surroundings& around = into.surroundings;
+  Surroundings around;
   read_inherit(table, around.inherit);
   read_environment_files(table, around.environment_file);
   read_accounts(table, around);
@@ -246,6 +246,7 @@ void read_surroundings(Reader& table, Service& into) {
   table.read_word<Session>("session", around.session, {{"own", Session::own}, {"group", Session::group}});
   table.read("no_new_privs", around.no_new_privs);
   read_capabilities(table, around.capabilities);
+  into.surroundings = std::move(around);
 }
 
 }  // namespace plimsoll::config

@@ -27,9 +27,9 @@ Rule read_url(std::string_view url, HttpHook& into);
 /// The keys `url`, or `unix` and `path`.
 void read_http_address(Reader& table, HttpHook& into);
 /// The key `live`; of an engine every address is its own.
-void read_live(Reader& parent, bool of_engine, std::optional<Liveness>& into);
+void read_live(Reader& parent, bool of_engine, Rare<Liveness>& into);
 /// The key `ready`.
-void read_ready(Reader& parent, std::optional<Readiness>& into);
+void read_ready(Reader& parent, Rare<Readiness>& into);
 /// Has {engine_pid} or {rule} in it, which only an engine's ladder can fill in.
 bool asks_for_engine(const Hook& hook);
 
@@ -41,7 +41,7 @@ void read_surroundings(Reader& table, Service& into);
 /// The key `memory`.
 void read_memory(Reader& parent, MemoryPolicy& into);
 /// The key `container` of a service.
-void read_container(Reader& parent, std::optional<ContainerLines>& into);
+void read_container(Reader& parent, Rare<ContainerLines>& into);
 /// The key `stop`. `hooks`: those that `drain` may name; null where nothing can be drained (an engine).
 void read_stop(Reader& parent, StopPolicy& into, const std::map<std::string, Hook>* hooks);
 /// The key `expect`, on top of what `into` says; `soft` is what `below` may not exceed.
@@ -56,7 +56,8 @@ struct LadderPlace {
   bool has_reconnect = false;
 };
 enum class LadderCause { soft, hard, lost, hung };
-void read_ladder(Reader& table, std::string_view key, LadderCause cause, const LadderPlace& place, Ladder& into);
+void read_ladder(Reader& table, std::string_view key, LadderCause cause, const LadderPlace& place,
+                 Shared<Ladder>& into);
 
 /// "hook:NAME" → NAME; empty for anything else.
 std::string hook_named_in(std::string_view text);
@@ -65,5 +66,8 @@ std::string hook_named_in(std::string_view text);
 /// recorded, with its path, at the first key that makes it (`ordered_at`: by service, the first such key's place).
 std::vector<Service> in_order_of_need(std::vector<Service> services, const std::map<std::string, Place>& ordered_at,
                                       Findings& findings);
+
+/// Lets equal parts of services be held once.
+void share_alike(std::vector<Service>& services);
 
 }  // namespace plimsoll::config

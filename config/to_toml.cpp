@@ -335,9 +335,9 @@ void write_surroundings(Page& page, const Surroundings& around) {
 void write_launch(Page& page, const Service& service) {
   page.line("command", list_of(service.command));
   if (!service.working_directory.empty()) page.line("working_directory", quoted(service.working_directory));
-  if (!service.environment.empty()) {
+  if (!service.environment->empty()) {
     Inline variables;
-    for (const auto& [name, value] : service.environment) variables.add(name, value ? quoted(*value) : "false");
+    for (const auto& [name, value] : *service.environment) variables.add(name, value ? quoted(*value) : "false");
     page.line("environment", variables.text());
   }
   write_surroundings(page, service.surroundings);
@@ -359,7 +359,7 @@ void write_service(Page& page, const Service& service) {
   if (service.live) page.line("live", live_text(*service.live));
   page.line("restart", quoted(restart_text(service.restart)));
   std::string success;
-  for (const int code : service.success) success += (success.empty() ? "" : ", ") + std::to_string(code);
+  for (const int code : *service.success) success += (success.empty() ? "" : ", ") + std::to_string(code);
   page.line("success", "[" + success + "]");
   Inline backoff;
   backoff.add("first", quoted(to_text(service.backoff.first))).add("factor", number(service.backoff.factor));

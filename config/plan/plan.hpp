@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "config/plan/cron.hpp"
+#include "config/plan/rare.hpp"
+#include "config/plan/shared.hpp"
 #include "config/plan/surroundings.hpp"
 #include "config/plan/units.hpp"
 #include "config/plan/zone.hpp"
@@ -201,11 +203,11 @@ struct EngineRule {
   StopPolicy stop{15, Duration{5'000}};
   std::optional<Reconnect> reconnect;
   Expect expect;
-  Ladder on_soft;
-  Ladder on_hard;
-  Ladder on_lost;
-  Ladder on_hung;
-  std::optional<Liveness> live;
+  Shared<Ladder> on_soft;
+  Shared<Ladder> on_hard;
+  Shared<Ladder> on_lost;
+  Shared<Ladder> on_hung;
+  Rare<Liveness> live;
   OrphanPolicy orphan;
   friend bool operator==(const EngineRule&, const EngineRule&) = default;
 };
@@ -270,31 +272,33 @@ enum class LeftoverPolicy { hold, end };
 /// A task runs once and is then done: `ready` without a process.
 enum class ServiceKind { service, task };
 
+/// What most services do not say, or all say alike, is a Rare or a Shared: the daemon holds a thousand of these.
 struct Service {
   std::string name;
   std::vector<std::string> command;
-  std::string working_directory;                                  ///< empty: the daemon's
-  std::map<std::string, std::optional<std::string>> environment;  ///< nothing: unset it
-  Surroundings surroundings;  ///< user, limits and the like, which are keys of the service's own table
+  std::string working_directory;                                          ///< empty: the daemon's
+  Shared<std::map<std::string, std::optional<std::string>>> environment;  ///< nothing: unset it
+  Shared<Surroundings> surroundings;  ///< user, limits and the like, which are keys of the service's own table
   ServiceKind kind = ServiceKind::service;
   std::vector<std::string> required;   ///< the key `requires` (a word of the language): names of services
   std::vector<std::string> after;      ///< started after these, where both are to be started; stopped before them
   std::string engine_of;               ///< the service whose engine this is; that one requires it. Empty: none
   bool restarts_with_app = false;      ///< of `engine_of`: its app's next run has a new one
   std::optional<Duration> time_limit;  ///< a task's
-  std::optional<Readiness> ready;      ///< nothing: the exec succeeded
-  std::vector<int> success{0};         ///< exit codes that are no failure; 128 + n stands for the end by signal n
+  Rare<Readiness> ready;               ///< nothing: the exec succeeded
+  Shared<std::vector<int>> success{
+      std::vector<int>{0}};  ///< exit codes that are no failure; 128 + n stands for the end by signal n
   RestartPolicy restart = RestartPolicy::on_failure;
   Backoff backoff;
   std::optional<GiveUp> give_up;
   bool essential = false;
   StopPolicy stop{15, Duration{30'000}};
   MemoryPolicy memory;
-  std::optional<ContainerLines> container;
-  Ladder on_soft;
-  Ladder on_hard;
-  Ladder on_hung;
-  std::optional<Liveness> live;
+  Rare<ContainerLines> container;
+  Shared<Ladder> on_soft;
+  Shared<Ladder> on_hard;
+  Shared<Ladder> on_hung;
+  Rare<Liveness> live;
   Budget budget;
   Duration cool_down{300'000};
   Duration heal{90'000};

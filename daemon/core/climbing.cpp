@@ -93,7 +93,7 @@ bool ended_by_reconnect(const Intervention& ledger, const Process& subject) {
 bool is_missed(Turn& turn, const Place& place, const Ladder& ladder, const Process& subject) {
   const EngineRule* rule = rule_of(turn.world, place.service, place.rule);
   const Intervention* ledger = find_intervention(turn.world, ladder.intervention);
-  if (rule == nullptr || ledger == nullptr || !rule->expect.successor || rule->on_lost.empty()) return false;
+  if (rule == nullptr || ledger == nullptr || !rule->expect.successor || rule->on_lost->empty()) return false;
   if (subject.alive() || !subject.engine->judged || subject.engine->replaced) return false;
   if (subject.engine->state != EngineState::gone) return false;
   if (!subject.asked && !subject.killed && !ended_by_reconnect(*ledger, subject)) return false;

@@ -44,8 +44,8 @@ void begin_memory_ladder(Turn& turn, const Crossing& crossing, const SlotKey& ke
 
 /// What the first rung at a hard line does at once to the engine itself; nothing where it is another kind.
 std::optional<RungKind> ends_at_once(const EngineRule& rule) {
-  if (rule.on_hard.empty()) return std::nullopt;
-  const RungKind first = rule.on_hard.front().kind;
+  if (rule.on_hard->empty()) return std::nullopt;
+  const RungKind first = rule.on_hard->front().kind;
   if (first == RungKind::reconnect && rule.reconnect && rule.reconnect->how == Reconnect::How::end)
     return RungKind::end;
   return first == RungKind::end || first == RungKind::kill ? std::optional{first} : std::nullopt;

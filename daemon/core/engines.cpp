@@ -28,12 +28,12 @@ const EngineRule* rule_for(const World& world, const Process& process) {
 /// docs/verdicts.md, Words: never the app process, one with its parent's script, what an engine forked (unless that was
 /// a launcher), or a look at the binary's version.
 bool may_be_engine(const World& world, const Process& process) {
-  if (process.program.version_only || process.id == app_process(world, process.service)) return false;
+  if (process.program->version_only || process.id == app_process(world, process.service)) return false;
   const ServiceLife& life = world.services.at(process.service);
   if (process.id == life.main) return false;
   const Process* parent = find_process(world, process.parent);
   // Before its exec a child still runs its parent's program; a worker of a pool does for ever.
-  if (parent != nullptr && !process.program.script.empty() && process.program.script == parent->program.script)
+  if (parent != nullptr && !process.program->script.empty() && process.program->script == parent->program->script)
     return false;
   return !below_engine(world, process);
 }
@@ -242,7 +242,7 @@ void list_engine(Turn& turn, Process& process) {
   process.engine->listed = true;
   if (auto* since = missing_since(turn.world, process)) since->reset();
   Entry found = entry(EventKind::engine_found, process,
-                      "engine " + std::to_string(process.id.pid) + " (" + process.program.comm + ") of " +
+                      "engine " + std::to_string(process.id.pid) + " (" + process.program->comm + ") of " +
                           owner_text(turn.world, process));
   record(turn, found);
   turn.changed = true;

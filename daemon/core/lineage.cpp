@@ -19,7 +19,7 @@ void reach_through_wrappers(const World& world, ProcessId id, std::vector<Proces
   if (wrapper == nullptr) return;
   for_each_of(world, wrapper->service, [&](const Process& child) {
     if (!child.alive() || child.parent != id) return;
-    if (child.program.wrapper) {
+    if (child.program->wrapper) {
       reach_through_wrappers(world, child.id, found);
     } else {
       found.push_back(child.id);
@@ -33,7 +33,7 @@ void reach_through_wrappers(const World& world, ProcessId id, std::vector<Proces
 /// below which the service is the owner.
 const Process* owner_below(const World& world, const Process& member) {
   const Process* at = &member;
-  while (at != nullptr && at->program.wrapper) at = find_process(world, at->parent);
+  while (at != nullptr && at->program->wrapper) at = find_process(world, at->parent);
   return at;
 }
 
@@ -116,7 +116,7 @@ void place_adopted(Turn& turn, const Newcomer& placed, const Sighting& sighting,
     return;
   }
   Entry said = entry(EventKind::census, newcomer,
-                     "process " + std::to_string(newcomer.id.pid) + " (" + newcomer.program.comm +
+                     "process " + std::to_string(newcomer.id.pid) + " (" + newcomer.program->comm +
                          ") came to us as its nearest subreaper and belongs to no service, left alone");
   said.level = Level::warning;
   record(turn, said);
@@ -136,7 +136,7 @@ bool adopted_by_member(const World& world, const Process& parent, const Newcomer
 /// with a second child it may be one.
 void consider_siblings(Turn& turn, const Process& newcomer) {
   const Process* parent = find_process(turn.world, newcomer.parent);
-  if (parent == nullptr || !parent->program.wrapper) return;
+  if (parent == nullptr || !parent->program->wrapper) return;
   for_each_of(turn.world, parent->service, [&](Process& sibling) {
     if (sibling.alive() && sibling.parent == parent->id && sibling.id != newcomer.id && !sibling.engine)
       consider_as_engine(turn, sibling);
@@ -145,7 +145,7 @@ void consider_siblings(Turn& turn, const Process& newcomer) {
 
 /// Ended unseen, after an exec that nobody could look at: as likely a shell as a program that goes into the background.
 bool is_nameless(const Process& process) {
-  return process.unseen && process.program.comm.empty();
+  return process.unseen && process.program->comm.empty();
 }
 
 /// Rule 1, by the walk: its parent is the one it has now, unless that one adopts.
@@ -174,6 +174,7 @@ void add_process(Turn& turn, const Sighting& sighting, Steady look_began) {
   process.session = sighting.session;
   process.state = sighting.state;
   process.program = program_of(sighting.command);
+  turn.world.programs.share(process.program);
   process.first_seen = turn.now.steady;
   process.born = turn.now.steady - sighting.age;
   process.current_parent = sighting.ourselves ? nobody : sighting.parent;
@@ -218,9 +219,11 @@ void change_process(Turn& turn, const Sighting& sighting) {
   process->session = sighting.session;
   process->state = sighting.state;
   note_stopped(turn, *process);
-  Program program = program_of(sighting.command);
-  const bool another = program.comm != process->program.comm || program.names != process->program.names ||
-                       program.paths != process->program.paths || program.version_only != process->program.version_only;
+  Shared<Program> program = program_of(sighting.command);
+  turn.world.programs.share(program);
+  const bool another = program->comm != process->program->comm || program->names != process->program->names ||
+                       program->paths != process->program->paths ||
+                       program->version_only != process->program->version_only;
   process->program = std::move(program);
   if (another) consider_as_engine(turn, *process);
 }
@@ -230,14 +233,14 @@ void change_process(Turn& turn, const Sighting& sighting) {
 ProcessId app_process(const World& world, const std::string& service) {
   const ServiceLife& life = world.services.at(service);
   const Process* main = find_process(world, life.main);
-  if (main == nullptr || !main->program.wrapper) return life.main;
+  if (main == nullptr || !main->program->wrapper) return life.main;
   std::vector<ProcessId> found;
   reach_through_wrappers(world, life.main, found);
   return found.size() == 1 ? found.front() : life.main;
 }
 
 bool is_launcher(const World& world, const Process& ancestor, const Process& engine) {
-  if (ancestor.program.wrapper || ancestor.alive()) return false;
+  if (ancestor.program->wrapper || ancestor.alive()) return false;
   // A launcher leaves by itself; an engine that we asked to end within its first second is none.
   if (ancestor.asked || ancestor.killed) return false;
   if (ancestor.death->at - ancestor.born >= settle_of(world, engine)) return false;
@@ -254,7 +257,7 @@ Owner owner_of(const World& world, const Process& engine) {
   if (rule != nullptr && rule->owner == OwnerKind::service) return {};
   const Process* at = find_process(world, engine.parent);
   const auto passed_over = [&](const Process& one) {
-    return one.program.wrapper || (is_nameless(one) && !is_launcher(world, one, engine));
+    return one.program->wrapper || (is_nameless(one) && !is_launcher(world, one, engine));
   };
   while (at != nullptr && passed_over(*at)) at = find_process(world, at->parent);
   if (at == nullptr || is_launcher(world, *at, engine)) return {};
@@ -340,8 +343,8 @@ std::set<ProcessId> needed_of(const World& world, const std::string& service) {
 /// ended, is led back to the parent of `between`. (A launcher is known by the session above it, too; but no session
 /// that was left on the way down is come back to, so that one above stands in another one as well.)
 bool adds_nothing(const Process& between, const Process& child) {
-  const bool owner_is_below = !child.program.wrapper && !is_nameless(child);
-  return !between.engine && !child.engine && (owner_is_below || between.program.wrapper);
+  const bool owner_is_below = !child.program->wrapper && !is_nameless(child);
+  return !between.engine && !child.engine && (owner_is_below || between.program->wrapper);
 }
 
 /// What forks, ends, and leaves the next one to do the same would otherwise be remembered link by link for as long as

@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 constexpr Duration stopped_is_hung{30'000};
 
 /// The ladder is not at work, or waits to see whether it helped.
-bool lets_ask(const std::optional<Ladder>& ladder) {
+bool lets_ask(const Rare<Ladder>& ladder) {
   return !ladder || ladder->phase == Ladder::Phase::verifying || ladder->phase == Ladder::Phase::waiting;
 }
 

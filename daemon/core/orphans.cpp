@@ -19,7 +19,7 @@ constexpr Duration unknown_port_after{15'000};  ///< rule 5: where no evidence c
 const Process& below_owner(const World& world, const Process& engine) {
   const Process* at = &engine;
   for (const Process* above = find_process(world, at->parent);
-       above != nullptr && above->program.wrapper && above->alive();) {
+       above != nullptr && above->program->wrapper && above->alive();) {
     at = above;
     above = find_process(world, at->parent);
   }

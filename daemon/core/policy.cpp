@@ -9,7 +9,7 @@ namespace plimsoll::core {
 
 bool was_success(const Service& plan, const Exit& exit) {
   if (exit.kind == ExitKind::spawn_failed || exit.kind == ExitKind::unknown) return false;
-  return std::find(plan.success.begin(), plan.success.end(), exit_code_of(exit)) != plan.success.end();
+  return std::find(plan.success->begin(), plan.success->end(), exit_code_of(exit)) != plan.success->end();
 }
 
 bool gives_up(Turn& turn, ServiceLife& life) {

@@ -25,6 +25,7 @@ struct Program {
   std::string script;              ///< path of the script an interpreter runs; empty if none
   bool wrapper = false;            ///< only runs another: sh, npm, tini …
   bool version_only = false;  ///< its only argument, after the script, is --version: a look at the binary, no engine
+  friend bool operator==(const Program&, const Program&) = default;
 };
 
 Program program_of(const CommandLine& line);

@@ -18,8 +18,8 @@ bool of_engine(const World& world, const Process& process) {
 std::string name_processes(const World& world, const std::vector<ProcessId>& ids) {
   std::string text;
   for (std::size_t i = 0; i < ids.size() && i < 8; ++i) {
-    text += (text.empty() ? "" : ", ") + std::to_string(ids[i].pid) + " (" + find_process(world, ids[i])->program.comm +
-            ")";
+    text += (text.empty() ? "" : ", ") + std::to_string(ids[i].pid) + " (" +
+            find_process(world, ids[i])->program->comm + ")";
   }
   return ids.size() > 8 ? text + " and " + std::to_string(ids.size() - 8) + " more" : text;
 }

@@ -125,20 +125,20 @@ struct Process {
   RunNumber run = 0;
   int session = 0;
   char state = 'R';
-  Program program;
+  Shared<Program> program;
   Steady first_seen{};
   Steady born{};
   Provenance provenance = Provenance::child;
   bool adopts = false;  ///< a recorded process was seen to move below it
   bool unseen = false;  ///< dead before anybody could look at it: recorded for what it forked
-  std::optional<Death> death;
+  Rare<Death> death;
 
   std::optional<Steady> asked;    ///< we sent it a stop signal
   std::optional<Steady> killed;   ///< we sent it SIGKILL
   Steady kill_at = never;         ///< its grace is over then
   std::vector<StopStep> further;  ///< steps of its stop that come before SIGKILL
 
-  std::optional<Engine> engine;
+  Rare<Engine> engine;
   std::optional<Steady> engine_missing_since;  ///< of a worker that had one: its last engine is gone
   MemoryWatch memory;
 
@@ -177,7 +177,7 @@ struct Ladder {
 };
 
 struct Slot {
-  std::optional<Ladder> ladder;
+  Rare<Ladder> ladder;
   Steady cool_until = Steady::min();
   Steady hard_said_until = Steady::min();  ///< withheld: a stay over the hard line is said once, not at each sample
   bool exhausted = false;  ///< the last ladder ran out of rungs: not well until one works or the line is kept again
@@ -286,7 +286,7 @@ struct ServiceLife {
   MemoryWatch tree;  ///< memory of = "tree"
   ContainerStay container;
   Slot own;  ///< the ladder of the service's own line, and its cool-down
-  std::optional<Round> round;
+  Rare<Round> round;
   std::vector<CycleClock> cycles;
 };
 
@@ -321,6 +321,7 @@ struct World {
   Steady started{};
   std::map<std::string, ServiceLife> services;
   Processes processes;
+  Alike<Program> programs;  ///< of those that were seen last
   std::map<SlotKey, Slot> slots;
   /// Who is due when: each service at its `due`, whatever of it that comes from; and readings of memory, which a
   /// thousand quiet processes take at the same instant. A reading that was put off since stands here for nothing.

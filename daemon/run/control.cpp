@@ -83,7 +83,8 @@ bool Daemon::listen() {
   }
   if (std::exchange(no_control_said_, false)) note(core::Level::info, "control at " + socket_->path());
   // Law 11: a leftover whose pipe is full could not end.
-  if (const auto left = sys::drain_fifos(Output::folder_of(socket_->path())); left && !left->empty()) out_.write(*left);
+  if (const auto left = sys::drain_fifos(Outputs::folder_of(socket_->path())); left && !left->empty())
+    out_.write(*left);
   server_ = std::make_unique<api::Server>(loop_.context(), socket_->release_fd(), backend(),
                                           api::Roles{plan_->daemon.operators, plan_->daemon.observers});
   return true;

@@ -133,7 +133,7 @@ int Daemon::run() {
   notifier_.send("READY=1\nSTATUS=supervising " + std::to_string(plan_->services.size()) + " services");
   loop_.run();
   if (terminal_ && own_group_ && terminal_->is_ours()) terminal_->give_to(::getpgrp());
-  for (auto& [name, output] : outputs_) output->run_ended();
+  outputs_.runs_ended();
   constexpr std::chrono::milliseconds last_words{1'000};
   out_.drain(last_words);
   err_.drain(last_words);

@@ -172,7 +172,7 @@ class Daemon {
   std::unique_ptr<Signals> signals_;
   std::optional<sys::ListeningSocket> socket_;
   std::unique_ptr<api::Server> server_;
-  std::map<std::string, std::unique_ptr<Output>> outputs_;
+  Outputs outputs_{loop_, out_, err_};
   std::map<std::string, std::unique_ptr<NotifyChannel>> channels_;
   std::map<std::string, std::unique_ptr<ReadyPipe>> ready_pipes_;  ///< of the run that was launched last
 

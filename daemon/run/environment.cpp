@@ -39,9 +39,9 @@ Environment inherited_environment() {
 }
 
 Environment environment_of(const Service& service, const Environment& inherited, const Variables& between) {
-  Environment words = inherited_by(service.surroundings.inherit, inherited);
+  Environment words = inherited_by(service.surroundings->inherit, inherited);
   for (const auto& [name, value] : between) set(words, name, value);
-  for (const auto& [name, value] : service.environment) set(words, name, value);
+  for (const auto& [name, value] : *service.environment) set(words, name, value);
   return words;
 }
 

@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 
 #include <chrono>
+#include <string_view>
 
 namespace plimsoll::run {
 namespace {
@@ -26,10 +27,6 @@ class ToText : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
  private:
   std::string& text_;
 };
-
-std::size_t size_of(const wire::Event& event) {
-  return sizeof event + event.why.size() + event.service.size() + event.rule.size();
-}
 
 spdlog::level::level_enum to_spdlog(core::Level level) {
   switch (level) {
@@ -57,29 +54,56 @@ Journal::~Journal() = default;
 
 void Journal::add(const core::Entry& entry, WallTime at) {
   constexpr std::size_t kept_bytes = 512 * 1024;
-  wire::Event event;
-  event.id = next_++;
-  event.boot = boot_;
-  event.at = to_rfc3339(at);
-  event.kind = core::to_text(entry.kind);
-  event.service = entry.service;
-  event.rule = entry.rule;
-  event.pid = entry.pid;
-  event.why = entry.why;
-  event.rung = entry.rung;
-  if (entry.outcome) event.outcome = core::to_text(*entry.outcome);
-  event.would = entry.would;
-  event.limit_bytes = count_of(entry.limit);
-  event.rss_bytes = count_of(entry.rss);
-  event.peak_bytes = count_of(entry.peak);
-  if (entry.exit) event.exit = to_wire(*entry.exit);
+  Kept& kept = kept_.emplace_back(pack(entry));
+  kept.id = next_++;
+  kept.at = at;
   print(entry.level, entry.service, entry.why);
-  bytes_ += size_of(event);
-  kept_.push_back(std::move(event));
+  bytes_ += size_of(kept);
   while (bytes_ > kept_bytes && kept_.size() > 1) {
     bytes_ -= size_of(kept_.front());
     kept_.pop_front();
   }
+}
+
+Journal::Kept Journal::pack(const core::Entry& entry) {
+  Kept kept;
+  kept.kind = entry.kind;
+  kept.outcome = entry.outcome;
+  kept.would = entry.would;
+  kept.texts.reserve(entry.service.size() + entry.rule.size() + entry.rung.size() + entry.why.size() + 3);
+  for (const std::string* text : {&entry.service, &entry.rule, &entry.rung}) kept.texts.append(*text).push_back('\0');
+  kept.texts += entry.why;
+  if (entry.pid || entry.limit || entry.rss || entry.peak || entry.exit)
+    kept.numbers = Numbers{entry.pid, entry.limit, entry.rss, entry.peak, entry.exit};
+  return kept;
+}
+
+wire::Event Journal::unpack(const Kept& kept) const {
+  wire::Event event;
+  event.id = kept.id;
+  event.boot = boot_;
+  event.at = to_rfc3339(kept.at);
+  event.kind = core::to_text(kept.kind);
+  std::string_view rest = kept.texts;
+  for (std::string* text : {&event.service, &event.rule, &event.rung}) {
+    *text = rest.substr(0, rest.find('\0'));
+    rest.remove_prefix(text->size() + 1);
+  }
+  event.why = rest;
+  if (kept.outcome) event.outcome = core::to_text(*kept.outcome);
+  event.would = kept.would;
+  if (!kept.numbers) return event;
+  event.pid = kept.numbers->pid;
+  event.limit_bytes = count_of(kept.numbers->limit);
+  event.rss_bytes = count_of(kept.numbers->rss);
+  event.peak_bytes = count_of(kept.numbers->peak);
+  if (kept.numbers->exit) event.exit = to_wire(*kept.numbers->exit);
+  return event;
+}
+
+/// As the wire has it: how many are kept is what an operator sees, and no affair of how they are.
+std::size_t Journal::size_of(const Kept& kept) {
+  return sizeof(wire::Event) + kept.texts.size();
 }
 
 void Journal::note(core::Level level, const std::string& sentence) {
@@ -95,8 +119,8 @@ void Journal::write_out() {
 
 std::vector<wire::Event> Journal::since(std::uint64_t after) const {
   std::vector<wire::Event> found;
-  for (const wire::Event& event : kept_) {
-    if (event.id > after) found.push_back(event);
+  for (const Kept& kept : kept_) {
+    if (kept.id > after) found.push_back(unpack(kept));
   }
   return found;
 }

@@ -1,13 +1,15 @@
-// The events of this life of the daemon: the last 512 KiB of them, as the wire has them, and the same sentences in the
-// log.
+// The events of this life of the daemon: the last of them, as many as are 512 KiB as the wire has them, and the same
+// sentences in the log.
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "config/plan/rare.hpp"
 #include "daemon/api/wire/wire.hpp"
 #include "daemon/core/record.hpp"
 #include "daemon/run/line_sink.hpp"
@@ -35,13 +37,34 @@ class Journal {
   [[nodiscard]] std::vector<wire::Event> since(std::uint64_t after) const;
 
  private:
+  /// What most events do not have.
+  struct Numbers {
+    std::optional<int> pid;
+    std::optional<Bytes> limit;
+    std::optional<Bytes> rss;
+    std::optional<Bytes> peak;
+    std::optional<core::Exit> exit;
+  };
+  /// An event at rest: a third of what it is on the wire.
+  struct Kept {
+    std::uint64_t id = 0;
+    WallTime at{};
+    core::EventKind kind = core::EventKind::daemon;
+    std::optional<core::Outcome> outcome;
+    bool would = false;
+    std::string texts;  ///< service, rule and rung with a NUL behind each, and why
+    Rare<Numbers> numbers;
+  };
+  static Kept pack(const core::Entry& entry);
+  [[nodiscard]] wire::Event unpack(const Kept& kept) const;
+  static std::size_t size_of(const Kept& kept);
   void print(core::Level level, const std::string& service, const std::string& sentence);
 
   std::string boot_;
   LineSink& sink_;
   std::string lines_;  ///< that wait
   std::shared_ptr<spdlog::logger> log_;
-  std::deque<wire::Event> kept_;
+  std::deque<Kept> kept_;
   std::size_t bytes_ = 0;
   std::uint64_t next_ = 1;
 };

@@ -90,7 +90,7 @@ Launcher::Launcher(Loop& loop, Members& members, sys::ProcFs proc, Preparation& 
 
 sys::SpawnSession Launcher::session_of(const Service& service) const {
   if (settings_.entrypoint) return settings_.own_group ? sys::SpawnSession::group : sys::SpawnSession::inherited;
-  return service.surroundings.session == Session::own ? sys::SpawnSession::own : sys::SpawnSession::group;
+  return service.surroundings->session == Session::own ? sys::SpawnSession::own : sys::SpawnSession::group;
 }
 
 Launcher::Outcome Launcher::launch(const Service& service, core::RunNumber run, const Lent& lent) {

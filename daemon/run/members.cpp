@@ -1,7 +1,5 @@
 #include "daemon/run/members.hpp"
 
-#include <sys/epoll.h>
-
 #include <array>
 #include <csignal>
 #include <iterator>
@@ -11,8 +9,8 @@
 namespace plimsoll::run {
 namespace {
 
-// What epoll hands back: pid and start time in one word. Linux gives out no pid of more than 22 bits; the 42 that are
-// left count the ticks of a thousand years. A helper has 0 for its start time.
+// What the watch hands back: pid and start time in one word. Linux gives out no pid of more than 22 bits; the 42 that
+// are left count the ticks of a thousand years. A helper has 0 for its start time.
 constexpr int pid_bits = 22;
 
 std::uint64_t key_of(core::ProcessId id) {
@@ -29,14 +27,10 @@ Members::Members(Loop& loop, sys::ProcFs proc, Sources sources, Dispatch dispatc
       proc_(std::move(proc)),
       sources_(sources),
       dispatch_(std::move(dispatch)),
-      epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      ends_(loop, [this](WatchSet::Key key) { on_readable(key); }),
       alarm_(loop),
       sweep_alarm_(loop),
       here_(std::make_shared<bool>(true)) {
-  if (epoll_) {
-    watch_ = std::make_unique<Watch>(loop_, epoll_.get());
-    watch_->on_readable([this] { take_ends(); });
-  }
   watch_oom_counter();
 }
 
@@ -112,34 +106,25 @@ sys::error_code Members::send_signal(core::ProcessId id, int signal) {
 }
 
 sys::error_code Members::watch(const sys::Fd& pidfd, core::ProcessId key) {
-  epoll_event event{};
-  event.events = EPOLLIN;
-  event.data.u64 = key_of(key);
-  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, pidfd.get(), &event) != 0) return sys::last_error();
-  return {};
-}
-
-void Members::unwatch(const sys::Fd& pidfd) {
-  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, pidfd.get(), nullptr);
+  return ends_.add(pidfd.get(), key_of(key));
 }
 
 /// Again for one that is not watched any more: nothing.
 void Members::unwatch(Member& member) {
-  if (std::exchange(member.watched_, false)) unwatch(member.pidfd);
+  if (std::exchange(member.watched_, false)) ends_.remove(member.pidfd.get());
 }
 
 void Members::take_ends() {
-  // What does not fit is told again: an end stays readable until it is no longer watched.
-  std::array<epoll_event, 256> events;
-  const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), 0);
-  for (int i = 0; i < count; ++i) {
-    const core::ProcessId id = id_of(events[static_cast<std::size_t>(i)].data.u64);
-    if (id.start_time == 0) {
-      end_helper(id.pid);
-    } else if (const auto found = table_.find(id); found != table_.end()) {
-      unwatch(found->second);
-      look_for_end(found->second);
-    }
+  ends_.take();
+}
+
+void Members::on_readable(WatchSet::Key key) {
+  const core::ProcessId id = id_of(key);
+  if (id.start_time == 0) {
+    end_helper(id.pid);
+  } else if (const auto found = table_.find(id); found != table_.end()) {
+    unwatch(found->second);
+    look_for_end(found->second);
   }
 }
 

@@ -26,6 +26,7 @@
 #include "daemon/run/dispatch.hpp"
 #include "daemon/run/loop.hpp"
 #include "daemon/run/sources.hpp"
+#include "daemon/run/watch_set.hpp"
 #include "daemon/sys/pidfd.hpp"
 #include "daemon/sys/procfs.hpp"
 
@@ -112,8 +113,8 @@ class Members {
 
   // members.cpp
   sys::error_code watch(const sys::Fd& pidfd, core::ProcessId key);
-  void unwatch(const sys::Fd& pidfd);
   void unwatch(Member& member);
+  void on_readable(WatchSet::Key key);
   // members_ends.cpp
   bool look_for_end(Member& member);
   void tell_reaped(Member& member, std::optional<sys::WaitStatus> status);
@@ -137,8 +138,7 @@ class Members {
   std::unordered_map<int, Member*> holders_;  ///< who has a pid, until it is reaped
   std::map<pid_t, Helper> helpers_;
   std::set<core::ProcessId> waiting_;  ///< dead and not reaped: asked again by the clock
-  sys::Fd epoll_;
-  std::unique_ptr<Watch> watch_;
+  WatchSet ends_;
   Alarm alarm_;
   bool sweep_posted_ = false;
   Alarm sweep_alarm_;

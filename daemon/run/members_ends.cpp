@@ -173,7 +173,7 @@ sys::error_code Members::signal_helper(pid_t pid, int signal) {
 void Members::end_helper(pid_t pid) {
   const auto found = helpers_.find(pid);
   if (found == helpers_.end()) return;
-  unwatch(found->second.pidfd);
+  ends_.remove(found->second.pidfd.get());
   if (found->second.ended_by_us) sys::send_signal_to_group(pid, SIGKILL);
   const auto reaped = sys::reap(found->second.pidfd);
   // Traced: its parent, which we are, gets another SIGCHLD when the tracer lets it go.

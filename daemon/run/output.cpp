@@ -2,8 +2,11 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <string_view>
+#include <tuple>
+#include <utility>
 
 namespace plimsoll::run {
 namespace {
@@ -19,107 +22,126 @@ constexpr int pieces_at_end = 16;
 
 }  // namespace
 
-/// One FIFO and what was read of its last, unfinished line.
-class Output::Stream {
- public:
-  Stream(Loop& loop, sys::OutputFifo fifo, LineSink& sink, Output& output)
-      : fifo_(std::move(fifo)), sink_(sink), output_(output), watch_(loop, fifo_.read_end.get()) {
-    watch_.on_readable([this] { drain(pieces_per_turn); });
-  }
-
-  [[nodiscard]] int child_end() const { return fifo_.child_end.get(); }
-
-  void run_ended() {
-    drain(pieces_at_end);
-    if (partial_.empty()) return;
-    partial_ += '\n';
-    pass_on();
-  }
-
- private:
-  void drain(int pieces) {
-    std::array<char, piece_size> piece;
-    for (int i = 0; i < pieces; ++i) {
-      const ssize_t got = ::read(fifo_.read_end.get(), piece.data(), piece.size());
-      if (got <= 0) return;  // EAGAIN, or EINTR, after which the watch tells it again
-      take({piece.data(), static_cast<std::size_t>(got)});
-    }
-  }
-
-  void take(std::string_view bytes) {
-    const auto last_end = bytes.rfind('\n');
-    if (last_end == std::string_view::npos) {
-      partial_.append(bytes);
-      if (partial_.size() >= longest_held) pass_on();
-      return;
-    }
-    const std::string_view whole = bytes.substr(0, last_end + 1);
-    if (partial_.empty()) {
-      sink_.write(whole);
-      output_.show(whole);
-    } else {
-      partial_.append(whole);
-      pass_on();
-    }
-    partial_.assign(bytes.substr(last_end + 1));
-  }
-
-  void pass_on() {
-    sink_.write(partial_);
-    output_.show(partial_);
-    partial_.clear();
-  }
-
-  sys::OutputFifo fifo_;
-  LineSink& sink_;
-  Output& output_;
-  std::string partial_;
-  Watch watch_;  // last: it lends the descriptor
-};
-
-std::string Output::folder_of(const std::string& socket_path) {
-  constexpr std::string_view ending = ".sock";
-  std::string stem = socket_path;
-  if (stem.ends_with(ending)) stem.resize(stem.size() - ending.size());
-  return stem + ".d";
-}
-
-sys::Result<std::unique_ptr<Output>> Output::open(Loop& loop, const std::string& folder, const std::string& service,
-                                                  LineSink& out, LineSink& err) {
-  auto out_fifo = sys::open_output(folder, service + ".stdout");
-  if (!out_fifo) return out_fifo.error();
-  auto err_fifo = sys::open_output(folder, service + ".stderr");
-  if (!err_fifo) return err_fifo.error();
-  std::unique_ptr<Output> output(new Output);
-  output->out_ = std::make_unique<Stream>(loop, std::move(*out_fifo), out, *output);
-  output->err_ = std::make_unique<Stream>(loop, std::move(*err_fifo), err, *output);
-  return output;
-}
-
-Output::Output() = default;
-Output::~Output() = default;
+Output::Output(sys::OutputFifo out, sys::OutputFifo err, LineSink& out_sink, LineSink& err_sink)
+    : out_{std::move(out), &out_sink, {}}, err_{std::move(err), &err_sink, {}} {}
 
 Output::Ends Output::child_ends() const {
-  return {out_->child_end(), err_->child_end()};
+  return {out_.fifo.child_end.get(), err_.fifo.child_end.get()};
 }
 
 void Output::run_ended() {
-  out_->run_ended();
-  err_->run_ended();
-  look_ = nullptr;
+  end_line(out_);
+  end_line(err_);
+  look_.reset();
 }
 
 void Output::watch_lines(std::function<bool(std::string_view)> look) {
   look_ = std::move(look);
 }
 
+void Output::read_some(int fd) {
+  drain(fd == out_.fifo.read_end.get() ? out_ : err_, pieces_per_turn);
+}
+
+void Output::drain(Stream& stream, int pieces) {
+  std::array<char, piece_size> piece;
+  for (int i = 0; i < pieces; ++i) {
+    const ssize_t got = ::read(stream.fifo.read_end.get(), piece.data(), piece.size());
+    if (got <= 0) return;  // EAGAIN, or EINTR, after which the watch tells it again
+    take(stream, {piece.data(), static_cast<std::size_t>(got)});
+  }
+}
+
+void Output::take(Stream& stream, std::string_view bytes) {
+  const std::size_t whole = bytes.rfind('\n') + 1;  // 0: none is whole
+  if (whole != 0 && !stream.partial) {
+    stream.sink->write(bytes.substr(0, whole));
+    show(bytes.substr(0, whole));
+  } else if (whole != 0) {
+    stream.partial->append(bytes.substr(0, whole));
+    pass_on(stream);
+  }
+  const std::string_view rest = bytes.substr(whole);
+  if (rest.empty()) return;
+  if (!stream.partial) stream.partial.emplace();
+  stream.partial->append(rest);
+  if (stream.partial->size() >= longest_held) pass_on(stream);
+}
+
+void Output::pass_on(Stream& stream) {
+  const Rare<std::string> held = std::exchange(stream.partial, {});
+  stream.sink->write(*held);
+  show(*held);
+}
+
+void Output::end_line(Stream& stream) {
+  drain(stream, pieces_at_end);
+  if (!stream.partial) return;
+  *stream.partial += '\n';
+  pass_on(stream);
+}
+
 void Output::show(std::string_view lines) {
   constexpr std::size_t longest_looked_at = 4096;
   while (look_ && !lines.empty()) {
     const std::size_t end = std::min(lines.find('\n'), lines.size());
-    if (look_(lines.substr(0, std::min(end, longest_looked_at)))) look_ = nullptr;
+    if ((*look_)(lines.substr(0, std::min(end, longest_looked_at)))) look_.reset();
     lines.remove_prefix(std::min(end + 1, lines.size()));
   }
+}
+
+Outputs::Outputs(Loop& loop, LineSink& out, LineSink& err)
+    : out_(out), err_(err), watch_(loop, [this](WatchSet::Key fd) {
+        Output* output = reading_.at(fd);
+        if (output != nullptr) output->read_some(static_cast<int>(fd));
+      }) {}
+
+std::string Outputs::folder_of(const std::string& socket_path) {
+  constexpr std::string_view ending = ".sock";
+  std::string stem = socket_path;
+  if (stem.ends_with(ending)) stem.resize(stem.size() - ending.size());
+  return stem + ".d";
+}
+
+sys::Result<Output*> Outputs::open(const std::string& folder, const std::string& service) {
+  if (Output* open = find(service)) return open;
+  auto out = sys::open_output(folder, service + ".stdout");
+  if (!out) return out.error();
+  auto err = sys::open_output(folder, service + ".stderr");
+  if (!err) return err.error();
+  const auto [made, is_new] = all_.emplace(std::piecewise_construct, std::forward_as_tuple(service),
+                                           std::forward_as_tuple(std::move(*out), std::move(*err), out_, err_));
+  if (const auto error = watch(made->second)) {
+    all_.erase(made);
+    return error;
+  }
+  return &made->second;
+}
+
+sys::error_code Outputs::watch(Output& output) {
+  const std::array<int, 2> fds{output.out_.fifo.read_end.get(), output.err_.fifo.read_end.get()};
+  const auto highest = static_cast<std::size_t>(std::max(fds[0], fds[1]));
+  if (reading_.size() <= highest) reading_.resize(highest + 1);
+  sys::error_code error;
+  for (const int fd : fds) {
+    if (!error) error = watch_.add(fd, static_cast<WatchSet::Key>(fd));
+    reading_[static_cast<std::size_t>(fd)] = &output;
+  }
+  if (!error) return {};
+  for (const int fd : fds) {
+    watch_.remove(fd);
+    reading_[static_cast<std::size_t>(fd)] = nullptr;
+  }
+  return error;
+}
+
+Output* Outputs::find(const std::string& service) {
+  const auto found = all_.find(service);
+  return found == all_.end() ? nullptr : &found->second;
+}
+
+void Outputs::runs_ended() {
+  for (auto& [service, output] : all_) output.run_ended();
 }
 
 }  // namespace plimsoll::run

@@ -4,12 +4,14 @@
 #pragma once
 
 #include <functional>
-#include <memory>
+#include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "config/plan/rare.hpp"
 #include "daemon/run/line_sink.hpp"
-#include "daemon/run/loop.hpp"
+#include "daemon/run/watch_set.hpp"
 #include "daemon/sys/output_fifo.hpp"
 
 namespace plimsoll::run {
@@ -21,14 +23,8 @@ class Output {
     int stdout_fd = -1;
     int stderr_fd = -1;
   };
-  /// Of a daemon: beside its socket, `main.d` for `main.sock`. Several daemons share /run/plimsoll, and may have
-  /// services of one name.
-  static std::string folder_of(const std::string& socket_path);
-  /// FIFOs `SERVICE.stdout` and `SERVICE.stderr` in `folder`, which is made if it is missing, but not its parent. The
-  /// sinks are shared by all services and outlive this object.
-  static sys::Result<std::unique_ptr<Output>> open(Loop& loop, const std::string& folder, const std::string& service,
-                                                   LineSink& out, LineSink& err);
-  ~Output();
+  /// The sinks are shared by all services and outlive this object.
+  Output(sys::OutputFifo out, sys::OutputFifo err, LineSink& out_sink, LineSink& err_sink);
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
 
@@ -41,12 +37,49 @@ class Output {
   void run_ended();
 
  private:
-  class Stream;
-  Output();
+  friend class Outputs;
+  /// One FIFO and what was read of its last, unfinished line.
+  struct Stream {
+    sys::OutputFifo fifo;
+    LineSink* sink = nullptr;
+    Rare<std::string> partial;
+  };
+  void read_some(int fd);
+  void drain(Stream& stream, int pieces);
+  void take(Stream& stream, std::string_view bytes);
+  void pass_on(Stream& stream);
+  void end_line(Stream& stream);
   void show(std::string_view lines);
-  std::unique_ptr<Stream> out_;
-  std::unique_ptr<Stream> err_;
-  std::function<bool(std::string_view)> look_;
+
+  Stream out_;
+  Stream err_;
+  Rare<std::function<bool(std::string_view)>> look_;
+};
+
+/// Those of all services: their FIFOs are watched as one.
+class Outputs {
+ public:
+  Outputs(Loop& loop, LineSink& out, LineSink& err);
+
+  /// Of a daemon: beside its socket, `main.d` for `main.sock`. Several daemons share /run/plimsoll, and may have
+  /// services of one name.
+  static std::string folder_of(const std::string& socket_path);
+  /// The service's, for as long as this object lives: FIFOs `SERVICE.stdout` and `SERVICE.stderr` in `folder`, which is
+  /// made if it is missing, but not its parent.
+  sys::Result<Output*> open(const std::string& folder, const std::string& service);
+  /// Null: it was not opened.
+  [[nodiscard]] Output* find(const std::string& service);
+  /// Of every service.
+  void runs_ended();
+
+ private:
+  sys::error_code watch(Output& output);
+
+  LineSink& out_;
+  LineSink& err_;
+  std::map<std::string, Output> all_;
+  std::vector<Output*> reading_;  ///< whose read end a descriptor is; null: nobody's
+  WatchSet watch_;                // last: it lends their descriptors
 };
 
 }  // namespace plimsoll::run

@@ -44,10 +44,10 @@ void Daemon::perform(const core::Spawn& effect) {
 
 /// The line by which a run says that it is ready.
 void Daemon::watch_for_ready(const Service& service, core::RunNumber run) {
-  const auto found = outputs_.find(service.name);
+  Output* output = outputs_.find(service.name);
   const LogProbe* log = service.ready ? std::get_if<LogProbe>(&service.ready->how) : nullptr;
-  if (log == nullptr || found == outputs_.end()) return;
-  found->second->watch_lines([this, name = service.name, run, glob = log->line](std::string_view line) {
+  if (log == nullptr || output == nullptr) return;
+  output->watch_lines([this, name = service.name, run, glob = log->line](std::string_view line) {
     if (!core::glob_matches(glob, line)) return false;
     dispatch(core::ReadySaid{name, run, "it said so in its output"});
     return true;
@@ -129,7 +129,7 @@ void Daemon::perform(const core::DescribeStuck& effect) {
 }
 
 void Daemon::perform(const core::FlushOutput& effect) {
-  if (const auto found = outputs_.find(effect.service); found != outputs_.end()) found->second->run_ended();
+  if (Output* output = outputs_.find(effect.service)) output->run_ended();
 }
 
 void Daemon::perform(const core::Record& effect) {
@@ -200,18 +200,14 @@ std::optional<Unprepared> Daemon::lend(const Service& service, core::RunNumber r
 /// for as long as it lives.
 sys::Result<Output::Ends> Daemon::output_of(const std::string& service) {
   if (plan_->entrypoint || !socket_) return Output::Ends{};
-  auto& output = outputs_[service];
-  if (output) return output->child_ends();
-  auto opened = Output::open(loop_, Output::folder_of(socket_->path()), service, out_, err_);
-  if (!opened) outputs_.erase(service);
+  const auto opened = outputs_.open(Outputs::folder_of(socket_->path()), service);
   if (!opened && sys::is_shortage(opened.error())) return opened.error();
   if (!opened) {
     note(core::Level::error,
          service + ": cannot take its output: " + opened.error().message() + ", it goes where ours goes");
     return Output::Ends{};
   }
-  output = std::move(*opened);
-  return output->child_ends();
+  return (*opened)->child_ends();
 }
 
 }  // namespace plimsoll::run

@@ -198,9 +198,9 @@ std::optional<Unprepared> Preparation::prepare_beside(const Service& service, sy
 
 std::optional<Unprepared> Preparation::read_files(const Service& service) {
   from_files_.erase(service.name);
-  if (service.surroundings.environment_file.empty()) return std::nullopt;
+  if (service.surroundings->environment_file.empty()) return std::nullopt;
   Variables variables;
-  for (const EnvironmentFile& file : service.surroundings.environment_file) {
+  for (const EnvironmentFile& file : service.surroundings->environment_file) {
     const auto text = sys::read_environment_file(file.path);
     if (!text && file.optional && text.error().value() == ENOENT) continue;
     if (!text) {
@@ -220,8 +220,8 @@ std::optional<Unprepared> Preparation::read_files(const Service& service) {
 }
 
 std::optional<std::string> Preparation::look_up(const Service& service, std::string_view name) const {
-  const auto configured = service.environment.find(std::string(name));
-  if (configured != service.environment.end() && configured->second) return configured->second;
+  const auto configured = service.environment->find(std::string(name));
+  if (configured != service.environment->end() && configured->second) return configured->second;
   if (const auto files = from_files_.find(service.name); files != from_files_.end()) {
     const auto found = std::find_if(files->second.rbegin(), files->second.rend(),
                                     [name](const auto& variable) { return variable.first == name; });
@@ -231,11 +231,11 @@ std::optional<std::string> Preparation::look_up(const Service& service, std::str
 }
 
 std::optional<uid_t> Preparation::user_of(const Service& service) {
-  if (service.surroundings.user.empty()) return ::geteuid();
+  if (service.surroundings->user.empty()) return ::geteuid();
   accounts_.look_at_files();
-  const auto account = accounts_.find_account(service.surroundings.user);
+  const auto account = accounts_.find_account(service.surroundings->user);
   if (account && *account) return (*account)->uid;
-  return sys::account_number(service.surroundings.user);
+  return sys::account_number(service.surroundings->user);
 }
 
 }  // namespace plimsoll::run

@@ -220,7 +220,7 @@ std::string View::role_of(const Process& process) const {
   if (process.engine && process.engine->listed) return "engine";
   if (process.id == core::app_process(world_, process.service) && process.id != life.main) return "app";
   if (process.id == life.main) return "main";
-  if (process.program.wrapper) return "wrapper";
+  if (process.program->wrapper) return "wrapper";
   if (process.engine_missing_since) return "worker";  // it had one, and is the one that is looked for now
   const Process* engine = core::first_alive(world_, process.service, [&](const Process& other) {
     return other.engine && other.engine->listed && core::owner_of(world_, other).worker == process.id;
@@ -240,7 +240,7 @@ std::vector<wire::Process> View::tree_of(const std::string& service, const Readi
     wire::Process wired;
     wired.pid = process->id.pid;
     wired.parent = process->parent.pid;
-    wired.name = process->program.comm;
+    wired.name = process->program->comm;
     wired.role = role_of(*process);
     if (process->engine && process->engine->listed) wired.rule = process->engine->rule;
     wired.state = state_text(*process);

@@ -26,7 +26,7 @@ bool rests(ServiceState state) {
 bool Laws::is_success(const Service& service, const Exit& exit) {
   if (exit.kind == ExitKind::spawn_failed) return false;
   const int code = exit.kind == ExitKind::exited ? exit.code : 128 + exit.signal;
-  return std::find(service.success.begin(), service.success.end(), code) != service.success.end();
+  return std::find(service.success->begin(), service.success->end(), code) != service.success->end();
 }
 
 // --- Tasks

@@ -80,9 +80,10 @@ EngineRule random_rule(const std::string& name, Random& random) {
   if (random.one_in(5)) rule.expect.successor = false;
   rule.on_soft = random_ladder(random, false);
   rule.on_hard = random_ladder(random, true);
-  rule.on_lost = random_ladder(random, false);
-  std::erase_if(rule.on_lost, [](const Rung& one) { return one.kind == RungKind::end; });
-  if (rule.on_lost.empty()) rule.on_lost.push_back(rung(RungKind::restart));
+  Ladder on_lost = random_ladder(random, false);
+  std::erase_if(on_lost, [](const Rung& one) { return one.kind == RungKind::end; });
+  if (on_lost.empty()) on_lost.push_back(rung(RungKind::restart));
+  rule.on_lost = std::move(on_lost);
   if (random.one_in(3)) rule.orphan.after = random.of(std::array<Duration, 3>{0s, 1s, 5s});
   rule.on_hung = {rung(random.one_in(2) ? RungKind::kill : RungKind::worker), rung(RungKind::restart)};
   if (random.one_in(3)) rule.live = Liveness{TcpProbe{"", "4466"}, 1s, 400ms, 2, random.one_in(2) ? 1 : 2};

@@ -25,7 +25,7 @@ TEST(Defaults, OfAServiceAreThoseOfThePage) {
   EXPECT_EQ(web.name, "web");
   EXPECT_EQ(web.command, Texts{"x"});
   EXPECT_EQ(web.working_directory, "");
-  EXPECT_TRUE(web.environment.empty());
+  EXPECT_TRUE(web.environment->empty());
   EXPECT_EQ(web.restart, RestartPolicy::on_failure);
   EXPECT_EQ(web.backoff, (Backoff{1s, 2.0, 1min, 1min}));
   EXPECT_EQ(web.give_up, std::nullopt);

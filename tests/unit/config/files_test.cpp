@@ -211,7 +211,7 @@ TEST(Entrypoint, PromisesLittleAndKeepsIt) {
   EXPECT_EQ(service.budget, (Budget{1, Duration{1'800'000}}));
   EXPECT_EQ(service.memory, MemoryPolicy{});
   EXPECT_TRUE(service.cycles.empty());
-  EXPECT_TRUE(service.environment.empty());
+  EXPECT_TRUE(service.environment->empty());
   const EngineRule& engine = service.engines.at(0);
   EXPECT_EQ(engine.preset, "prisma");
   EXPECT_EQ(engine.memory, MemoryPolicy{});

@@ -41,10 +41,10 @@ heal = "10s"
 leftovers = "end"
 )toml");
   EXPECT_EQ(web.working_directory, "/srv");
-  EXPECT_EQ(web.environment.size(), 3U);
-  EXPECT_EQ(web.environment.at("A"), "1");
-  EXPECT_EQ(web.environment.at("B"), std::nullopt);
-  EXPECT_EQ(web.environment.at("C.D"), "");
+  EXPECT_EQ(web.environment->size(), 3U);
+  EXPECT_EQ(web.environment->at("A"), "1");
+  EXPECT_EQ(web.environment->at("B"), std::nullopt);
+  EXPECT_EQ(web.environment->at("C.D"), "");
   EXPECT_EQ(web.restart, RestartPolicy::always);
   EXPECT_EQ(web.backoff, (Backoff{2s, 3.0, 10s, 5min}));
   EXPECT_EQ(web.give_up, (GiveUp{5, 10min}));
@@ -53,10 +53,10 @@ leftovers = "end"
   EXPECT_EQ(web.memory, (MemoryPolicy{MemoryMetric::rss, MemoryScope::tree, Bytes{1U << 30U}, 5s, Bytes{2147483648},
                                       Bytes{50U << 20U}, 10ms, Bytes{2'000'000'000}}));
   EXPECT_EQ(web.container, (ContainerLines{Share{0.7}, 1min, Share{0.855}, Bytes{1U << 30U}}));
-  ASSERT_EQ(web.on_soft.size(), 4U);
-  EXPECT_EQ(web.on_soft[1].kind, RungKind::wait);
-  EXPECT_EQ(web.on_soft[1].duration, 30s);
-  EXPECT_EQ(web.on_hard.at(0).kind, RungKind::kill);
+  ASSERT_EQ(web.on_soft->size(), 4U);
+  EXPECT_EQ((*web.on_soft)[1].kind, RungKind::wait);
+  EXPECT_EQ((*web.on_soft)[1].duration, 30s);
+  EXPECT_EQ(web.on_hard->at(0).kind, RungKind::kill);
   EXPECT_EQ(web.budget, (Budget{1000, 24h}));
   EXPECT_EQ(web.cool_down, 0s);
   EXPECT_EQ(web.heal, 10s);
@@ -121,12 +121,12 @@ orphan = { after = "0s", grace = "1s" }
   EXPECT_EQ(engine.stop, (StopPolicy{SIGINT, 1s}));
   EXPECT_EQ(engine.reconnect, (Reconnect{Reconnect::How::hook, "r"}));
   EXPECT_EQ(engine.expect, (Expect{Bytes{200U << 20U}, Duration{30s}, false}));
-  ASSERT_EQ(engine.on_soft.size(), 3U);
-  EXPECT_EQ(engine.on_soft[0].kind, RungKind::reconnect);
-  EXPECT_EQ(engine.on_soft[0].timeout, Duration{5s});
-  EXPECT_EQ(engine.on_soft[1].hook, "r");
-  EXPECT_EQ(engine.on_hard.size(), 2U);
-  EXPECT_TRUE(engine.on_lost.empty());
+  ASSERT_EQ(engine.on_soft->size(), 3U);
+  EXPECT_EQ((*engine.on_soft)[0].kind, RungKind::reconnect);
+  EXPECT_EQ((*engine.on_soft)[0].timeout, Duration{5s});
+  EXPECT_EQ((*engine.on_soft)[1].hook, "r");
+  EXPECT_EQ(engine.on_hard->size(), 2U);
+  EXPECT_TRUE(engine.on_lost->empty());
   EXPECT_EQ(engine.orphan, (OrphanPolicy{Duration{0}, 1s}));
 }
 
@@ -141,7 +141,7 @@ on_soft = [{ do = "reconnect", expect = { within = "9s" } }]
 )toml")
                                 .engines.at(0);
   EXPECT_EQ(engine.reconnect, (Reconnect{Reconnect::How::worker, ""}));
-  EXPECT_EQ(engine.on_soft.at(0).expect, (Expect{Bytes{4U << 20U}, Duration{9s}, false}));
+  EXPECT_EQ(engine.on_soft->at(0).expect, (Expect{Bytes{4U << 20U}, Duration{9s}, false}));
 }
 
 TEST(Reading, TakesEveryKeyOfACycle) {

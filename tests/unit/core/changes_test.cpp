@@ -12,8 +12,8 @@ TEST(Change, RestartsForCommandAndWhatIsFoundAroundIt) {
   const Service before = bare();
   for (const auto& change : std::vector<std::function<void(Service&)>>{
            [](Service& s) { s.command.push_back("x"); }, [](Service& s) { s.working_directory = "/tmp"; },
-           [](Service& s) { s.environment["A"] = "1"; }, [](Service& s) { s.surroundings.user = "www"; },
-           [](Service& s) { s.surroundings.umask = 027; }}) {
+           [](Service& s) { s.environment.edit()["A"] = "1"; }, [](Service& s) { s.surroundings.edit().user = "www"; },
+           [](Service& s) { s.surroundings.edit().umask = 027; }}) {
     Service after = before;
     change(after);
     EXPECT_TRUE(needs_restart(before, after));

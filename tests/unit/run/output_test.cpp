@@ -37,10 +37,11 @@ class OutputTest : public ::testing::Test {
  protected:
   OutputTest()
       : out(edge.loop, out_pipe.write_end.get(), [this](const LineSink::Loss& loss) { dropped += loss.lines; }),
-        err(edge.loop, err_pipe.write_end.get(), [](const LineSink::Loss&) {}) {
-    auto opened = Output::open(edge.loop, folder / "main.d", "web", out, err);
+        err(edge.loop, err_pipe.write_end.get(), [](const LineSink::Loss&) {}),
+        outputs(edge.loop, out, err) {
+    const auto opened = outputs.open(folder / "main.d", "web");
     EXPECT_TRUE(opened.has_value());
-    if (opened) output = std::move(*opened);
+    if (opened) output = *opened;
   }
   void wait_for(int fd, std::string& text, std::size_t size) {
     edge.until([&] { return (text += read_what_is_there(fd)).size() >= size; }, "output");
@@ -53,12 +54,13 @@ class OutputTest : public ::testing::Test {
   std::uint64_t dropped = 0;
   LineSink out;
   LineSink err;
-  std::unique_ptr<Output> output;
+  Outputs outputs;
+  Output* output = nullptr;
 };
 
 TEST(OutputFolder, StandsBesideTheSocket) {
-  EXPECT_EQ(Output::folder_of("/run/plimsoll/main.sock"), "/run/plimsoll/main.d");
-  EXPECT_EQ(Output::folder_of("/tmp/control"), "/tmp/control.d");
+  EXPECT_EQ(Outputs::folder_of("/run/plimsoll/main.sock"), "/run/plimsoll/main.d");
+  EXPECT_EQ(Outputs::folder_of("/tmp/control"), "/tmp/control.d");
 }
 
 TEST_F(OutputTest, EachStreamGoesItsOwnWayByteForByte) {
@@ -83,6 +85,25 @@ TEST_F(OutputTest, LineIsHeldUntilItIsWhole) {
   said.clear();
   wait_for(out_pipe.read_end.get(), said, 5);
   EXPECT_EQ(said, "half\n");
+}
+
+TEST_F(OutputTest, ServicesHaveFifosOfTheirOwnAndKeepThem) {
+  const auto other = outputs.open(folder / "main.d", "db");
+  ASSERT_TRUE(other.has_value());
+  EXPECT_EQ(outputs.find("db"), *other);
+  EXPECT_EQ(outputs.find("web"), output);
+  EXPECT_EQ(outputs.find("none"), nullptr);
+  EXPECT_EQ(*outputs.open(folder / "main.d", "web"), output);
+  put(output->child_ends().stdout_fd, "web's\nhalf");
+  put((*other)->child_ends().stdout_fd, "db's\nother");
+  std::string said;
+  wait_for(out_pipe.read_end.get(), said, 11);
+  EXPECT_NE(said.find("web's\n"), std::string::npos);
+  EXPECT_NE(said.find("db's\n"), std::string::npos);
+  outputs.runs_ended();
+  said = read_what_is_there(out_pipe.read_end.get());
+  EXPECT_NE(said.find("half\n"), std::string::npos);
+  EXPECT_NE(said.find("other\n"), std::string::npos);
 }
 
 TEST_F(OutputTest, LastLineOfARunIsPassedOnThoughItIsNotWhole) {

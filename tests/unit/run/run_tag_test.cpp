@@ -67,9 +67,9 @@ TEST(Environment, OnlyWhatIsInheritedByNameComesFromTheDaemon) {
   const Environment inherited = {"PATH=/bin", "LEVEL=info", "LEVELS=2"};
   Service service;
   service.environment = {{"OWN", "1"}};
-  service.surroundings.inherit = std::vector<std::string>{"LEVEL", "NOT_THERE"};
+  service.surroundings.edit().inherit = std::vector<std::string>{"LEVEL", "NOT_THERE"};
   EXPECT_EQ(environment_of(service, inherited), (Environment{"LEVEL=info", "OWN=1"}));
-  service.surroundings.inherit = false;
+  service.surroundings.edit().inherit = false;
   EXPECT_EQ(environment_of(service, inherited), (Environment{"OWN=1"}));
 }
 

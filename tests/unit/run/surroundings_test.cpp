@@ -51,13 +51,13 @@ TEST_F(PreparationTest, NothingIsAskedForThatIsNotWritten) {
 }
 
 TEST_F(PreparationTest, OwnUserNeedsNoRightsAndBringsItsHome) {
-  service.surroundings.user = std::to_string(::geteuid());
-  service.surroundings.group = std::to_string(::getegid());
-  service.surroundings.groups.emplace();
-  for (const gid_t group : *sys::own_groups()) service.surroundings.groups->push_back(std::to_string(group));
+  service.surroundings.edit().user = std::to_string(::geteuid());
+  service.surroundings.edit().group = std::to_string(::getegid());
+  service.surroundings.edit().groups.emplace();
+  for (const gid_t group : *sys::own_groups()) service.surroundings.edit().groups->push_back(std::to_string(group));
   const sys::SpawnRequest request = prepared();
   EXPECT_FALSE(request.user || request.group || request.groups);
-  if (const auto account = *sys::find_account(service.surroundings.user)) {
+  if (const auto account = *sys::find_account(service.surroundings->user)) {
     EXPECT_EQ(variable(request, "HOME"), account->home);
     EXPECT_EQ(variable(request, "USER"), account->name);
     EXPECT_EQ(variable(request, "LOGNAME"), account->name);
@@ -68,22 +68,22 @@ TEST_F(PreparationTest, OwnUserNeedsNoRightsAndBringsItsHome) {
 TEST_F(PreparationTest, UserBringsItsGroupsUnlessTheyAreWritten) {
   const auto nobody = *sys::find_account("nobody");
   ASSERT_TRUE(nobody);
-  service.surroundings.user = "nobody";
+  service.surroundings.edit().user = "nobody";
   sys::SpawnRequest request = prepared();
   EXPECT_EQ(request.user, nobody->uid);
   EXPECT_EQ(request.group, nobody->gid);
   EXPECT_EQ(request.groups, sys::groups_of("nobody", nobody->gid));
-  service.surroundings.group = "4242";
-  service.surroundings.groups = {"root", "77"};
+  service.surroundings.edit().group = "4242";
+  service.surroundings.edit().groups = {"root", "77"};
   request = prepared();
   EXPECT_EQ(request.group, 4242U);
   EXPECT_EQ(request.groups, (std::vector<gid_t>{0, 77}));
 }
 
 TEST_F(PreparationTest, NumberWithoutAnEntryNeedsAGroup) {
-  service.surroundings.user = "4294967001";
+  service.surroundings.edit().user = "4294967001";
   EXPECT_EQ(refusal(), "user: user 4294967001 has no entry, so 'group' must be written");
-  service.surroundings.group = "4294967002";
+  service.surroundings.edit().group = "4294967002";
   const sys::SpawnRequest request = prepared();
   EXPECT_EQ(request.user, 4294967001U);
   EXPECT_EQ(request.group, 4294967002U);
@@ -92,18 +92,18 @@ TEST_F(PreparationTest, NumberWithoutAnEntryNeedsAGroup) {
 }
 
 TEST_F(PreparationTest, MissingAccountIsNamed) {
-  service.surroundings.user = "no-such-user";
+  service.surroundings.edit().user = "no-such-user";
   EXPECT_EQ(refusal(), "user: no user 'no-such-user'");
-  service.surroundings.user.clear();
-  service.surroundings.group = "no-such-group";
+  service.surroundings.edit().user.clear();
+  service.surroundings.edit().group = "no-such-group";
   EXPECT_EQ(refusal(), "group: no group 'no-such-group'");
-  service.surroundings.group.clear();
-  service.surroundings.groups = {"0", "no-such-group"};
+  service.surroundings.edit().group.clear();
+  service.surroundings.edit().groups = {"0", "no-such-group"};
   EXPECT_EQ(refusal(), "groups: no group 'no-such-group'");
 }
 
 TEST_F(PreparationTest, NumbersBecomeTheKernels) {
-  Surroundings& around = service.surroundings;
+  Surroundings& around = service.surroundings.edit();
   around.umask = 027;
   around.nice = 3;
   around.ionice = IoPriority{IoClass::idle, 0};
@@ -125,7 +125,7 @@ TEST_F(PreparationTest, NumbersBecomeTheKernels) {
 }
 
 TEST_F(PreparationTest, EveryLimitOfTheConfigurationHasItsNumber) {
-  for (const RlimitName& row : rlimit_names()) service.surroundings.rlimits[std::string{row.name}] = {1, 1};
+  for (const RlimitName& row : rlimit_names()) service.surroundings.edit().rlimits[std::string{row.name}] = {1, 1};
   EXPECT_EQ(prepared().limits.size(), rlimit_names().size());
 }
 
@@ -139,7 +139,7 @@ TEST_F(PreparationTest, FilesAreReadAtEachStartTheLaterOneWinning) {
   const ScratchFolder folder;
   const std::string first = folder.write("first", "A=1\nB=1\nPATH=/opt\nPLIMSOLL_RUN=forged\n");
   const std::string second = folder.write("second", "B=2\nC=2\n");
-  service.surroundings.environment_file = {{first, false}, {second, false}, {folder / "missing", true}};
+  service.surroundings.edit().environment_file = {{first, false}, {second, false}, {folder / "missing", true}};
   service.environment = {{"C", "table"}};
   sys::SpawnRequest request = prepared();
   EXPECT_EQ(variable(request, "A") + variable(request, "B") + variable(request, "C"), "12table");
@@ -150,23 +150,23 @@ TEST_F(PreparationTest, FilesAreReadAtEachStartTheLaterOneWinning) {
 }
 
 TEST_F(PreparationTest, MissingFileIsAFailureOfTheStartWithItsError) {
-  service.surroundings.environment_file = {{"/no/such/file", false}};
+  service.surroundings.edit().environment_file = {{"/no/such/file", false}};
   EXPECT_EQ(refusal(), "environment_file: /no/such/file: No such file or directory");
-  service.surroundings.environment_file = {{"/", true}};
+  service.surroundings.edit().environment_file = {{"/", true}};
   EXPECT_EQ(refusal(), "environment_file: /: Is a directory") << "optional is only what may be missing";
 }
 
 TEST_F(PreparationTest, LinesThatAreNotTakenAreToldByNumberAndNotByText) {
   const ScratchFolder folder;
   const std::string file = folder.write("env", "A=1\nhunter2\nexport B=hunter2\n");
-  service.surroundings.environment_file = {{file, false}};
+  service.surroundings.edit().environment_file = {{file, false}};
   prepared();
   EXPECT_EQ(said, "web: cannot take lines 2, 3 of " + file + ": not NAME=value; the rest of the file is used");
 }
 
 TEST_F(PreparationTest, HooksTakeTheTableThenTheFilesOfTheLastStartThenTheDaemonsOwn) {
   const ScratchFolder folder;
-  service.surroundings.environment_file = {{folder.write("env", "TOKEN=one\nTOKEN=file\nOTHER=file\n"), false}};
+  service.surroundings.edit().environment_file = {{folder.write("env", "TOKEN=one\nTOKEN=file\nOTHER=file\n"), false}};
   service.environment = {{"OTHER", "table"}};
   EXPECT_EQ(preparation().look_up(service, "TOKEN"), "daemon") << "before the first start nothing was read";
   prepared();
@@ -182,9 +182,9 @@ TEST_F(PreparationTest, HooksTakeTheTableThenTheFilesOfTheLastStartThenTheDaemon
 
 TEST_F(PreparationTest, UserOfAServiceIsItsOwnOrOurs) {
   EXPECT_EQ(preparation().user_of(service), ::geteuid());
-  service.surroundings.user = "4294967001";
+  service.surroundings.edit().user = "4294967001";
   EXPECT_EQ(preparation().user_of(service), 4294967001U);
-  service.surroundings.user = "no-such-user";
+  service.surroundings.edit().user = "no-such-user";
   EXPECT_EQ(preparation().user_of(service), std::nullopt);
 }
 
