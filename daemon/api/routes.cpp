@@ -105,7 +105,7 @@ Outcome get_health(const Call& call) {
 Outcome get_services(const Call& call) {
   if (auto wrong = unknown_query(call.target, {"service"})) return *wrong;
   const auto name = call.target.query.find("service");
-  if (name == call.target.query.end()) return Reply{200, wire::to_json(call.backend.status()), {}};
+  if (name == call.target.query.end()) return Reply{200, call.backend.status_json(), {}};
   const auto status = call.backend.status_of(name->second);
   if (!status) return no_such_service(name->second, call.backend);
   return Reply{200, wire::to_json(*status), {}};

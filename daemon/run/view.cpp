@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "daemon/api/wire/json.hpp"
 #include "daemon/core/budget.hpp"
 #include "daemon/core/cycles.hpp"
 #include "daemon/core/ladder.hpp"
@@ -108,6 +109,14 @@ std::vector<wire::Service> View::services() const {
   all.reserve(world_.services.size());
   for (const auto& [name, life] : world_.services) all.push_back(to_service(name, life, read_tree(name)));
   return all;
+}
+
+std::string View::status_json(const wire::Daemon& daemon) const {
+  auto at = world_.services.begin();
+  return wire::to_json(daemon, world_.services.size(), [&] {
+    const auto& [name, life] = *at++;
+    return to_service(name, life, read_tree(name));
+  });
 }
 
 std::optional<wire::Service> View::one(std::string_view name) const {

@@ -21,6 +21,8 @@ class View {
   View(const core::World& world, Members& members, core::Now now);
 
   [[nodiscard]] std::vector<wire::Service> services() const;
+  /// The same with what is said of the daemon, as the JSON of a Status.
+  [[nodiscard]] std::string status_json(const wire::Daemon& daemon) const;
   /// Nothing: there is no service of that name.
   [[nodiscard]] std::optional<wire::Service> one(std::string_view name) const;
   /// The same with its processes.

@@ -187,6 +187,16 @@ class ObjectWriter {
       out_.put("null");
     }
   }
+  template <class Next, std::size_t N>
+  void each(const char (&key)[N], std::size_t count, const Next& next) {
+    put_key(key);
+    out_.put('[');
+    for (std::size_t i = 0; i < count; ++i) {
+      if (i > 0) out_.put(',');
+      write(out_, next());
+    }
+    out_.put(']');
+  }
 
  private:
   template <std::size_t N>
@@ -227,8 +237,14 @@ std::string body(Fill fill, std::size_t size = expected) {
 }  // namespace
 
 std::string to_json(const Status& status) {
-  return body([&](ObjectWriter& object) { fields(object, status); },
-              4 * expected + status.services.size() * expected_of_service);
+  return body([&](ObjectWriter& object) { fields(object, status); });
+}
+std::string to_json(const Daemon& daemon, std::size_t count, const std::function<Service()>& next) {
+  const auto fill = [&](ObjectWriter& object) {
+    object.need("daemon", daemon);
+    object.each("services", count, next);
+  };
+  return body(fill, 4 * expected + count * expected_of_service);
 }
 std::string to_json(const Daemon& daemon) {
   return body([&](ObjectWriter& object) { object.need("daemon", daemon); });

@@ -170,7 +170,12 @@ class KindOf<std::vector<T>> final : public Kind {
   KindOf() : Kind("must be an array") {}
   Slot array(void* at) const override { return {this, at}; }
   [[nodiscard]] Slot add(void* at) const override {
-    return {&element_, &static_cast<std::vector<T>*>(at)->emplace_back()};
+    auto& elements = *static_cast<std::vector<T>*>(at);
+    // In fewer steps than by itself: each is memory that this process has not touched yet, which costs more than
+    // reading.
+    constexpr std::size_t many = 64;
+    if (elements.size() == elements.capacity() && elements.size() >= many) elements.reserve(4 * elements.size());
+    return {&element_, &elements.emplace_back()};
   }
 
  private:

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "daemon/api/server.hpp"
+#include "daemon/api/wire/json.hpp"
 
 namespace plimsoll::api {
 
@@ -62,6 +63,7 @@ struct FakeBackend {
   Backend backend() {
     Backend backend;
     backend.status = [this] { return status(); };
+    backend.status_json = [this] { return wire::to_json(status()); };
     backend.status_of = [this](std::string_view name) { return status_of(name); };
     backend.daemon = [this] { return status().daemon; };
     backend.service = [this](std::string_view name) { return service(name); };

@@ -70,6 +70,20 @@ TEST(Json, EveryStructComesBackAsItWasSent) {
   expect_round_trip(std::vector<Intervention>{sample_intervention(), Intervention{}}, ledger_from_json);
 }
 
+TEST(Json, AStatusIsTheSameTextAServiceAtATime) {
+  for (std::size_t count : {0, 1, 3, 200}) {
+    Status status{sample_daemon(), {}};
+    for (std::size_t i = 0; i < count; ++i) {
+      status.services.push_back(i % 2 == 0 ? sample_service() : Service{});
+      status.services.back().name = "s" + std::to_string(i);
+    }
+    auto next = status.services.begin();
+    const std::string text = to_json(status.daemon, count, [&] { return *next++; });
+    EXPECT_EQ(text, to_json(status));
+    expect_round_trip(status, status_from_json);
+  }
+}
+
 TEST(Json, FieldsComeBackInTheirOwnPlaces) {
   const auto parsed = ledger_from_json(to_json(std::vector<Intervention>{sample_intervention()}));
   const Intervention& act = std::get<0>(parsed).at(0);
