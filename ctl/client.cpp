@@ -18,6 +18,8 @@ namespace {
 
 constexpr std::size_t longest_head = 64 * 1024;
 constexpr std::size_t longest_body = 256 * 1024 * 1024;
+/// A length that is told is not yet sent.
+constexpr std::size_t reserved_at_most = 1024 * 1024;
 constexpr timeval send_timeout{5, 0};  // for connect() too, when the daemon does not accept
 /// The daemon sends a comment every 30 s: silence for longer than this means that it hangs.
 constexpr std::chrono::seconds longest_silence{90};
@@ -112,6 +114,16 @@ std::vector<std::string> sockets_beside(const std::vector<std::string>& paths) {
   return found;
 }
 
+std::vector<std::string> listened_at(const std::vector<std::string>& sockets) {
+  std::vector<std::string> living;
+  for (const std::string& path : sockets) {
+    const Client client(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), path);
+    const int number = try_connect(client.descriptor(), path);
+    if (number != ECONNREFUSED && number != ENOENT) living.push_back(path);
+  }
+  return living;
+}
+
 std::string percent_encoded(std::string_view text) {
   static constexpr char digits[] = "0123456789ABCDEF";
   std::string out;
@@ -184,22 +196,22 @@ std::optional<Failure> Client::send(const std::string& request) {
 }
 
 std::variant<bool, Failure> Client::receive(Deadline deadline, int until_closed) {
+  char chunk[64 * 1024];
   while (true) {
     const auto left = std::chrono::ceil<Milliseconds>(deadline - std::chrono::steady_clock::now()).count();
     if (left <= 0) return gone("did not answer in time");
-    pollfd fds[2] = {{fd_, POLLIN, 0}, {until_closed, 0, 0}};
-    const int ready = ::poll(fds, 2, static_cast<int>(left));
-    if (ready < 0 && errno != EINTR) return gone(std::string("cannot be waited for: ") + std::strerror(errno));
-    if (ready > 0 && (fds[1].revents & (POLLERR | POLLHUP))) return false;
-    if (ready <= 0 || fds[0].revents == 0) continue;
-    char chunk[16 * 1024];
-    const ssize_t count = ::recv(fd_, chunk, sizeof chunk, 0);
+    // What is there already is taken without asking whether it is.
+    const ssize_t count = ::recv(fd_, chunk, sizeof chunk, MSG_DONTWAIT);
     if (count > 0) {
       buffer_.append(chunk, static_cast<std::size_t>(count));
       return true;
     }
     if (count == 0 || errno == ECONNRESET) return false;
     if (errno != EINTR && errno != EAGAIN) return gone(std::string("cannot be read: ") + std::strerror(errno));
+    pollfd fds[2] = {{fd_, POLLIN, 0}, {until_closed, 0, 0}};
+    const int ready = ::poll(fds, 2, static_cast<int>(left));
+    if (ready < 0 && errno != EINTR) return gone(std::string("cannot be waited for: ") + std::strerror(errno));
+    if (ready > 0 && (fds[1].revents & (POLLERR | POLLHUP))) return false;
   }
 }
 
@@ -225,6 +237,7 @@ std::variant<Response, Failure> Client::exchange(const std::string& request, Mil
   const auto head = receive_head(deadline);
   if (const auto* failure = std::get_if<Failure>(&head)) return *failure;
   const std::optional<std::size_t> length = std::get<Head>(head).length;
+  buffer_.reserve(std::min(length.value_or(0), reserved_at_most));
   while (!length || buffer_.size() < *length) {
     const auto more = receive(deadline);
     if (const auto* failure = std::get_if<Failure>(&more)) return *failure;
@@ -233,9 +246,9 @@ std::variant<Response, Failure> Client::exchange(const std::string& request, Mil
     if (length) return gone("closed the connection in the middle of its answer");
     break;
   }
-  Response response{std::get<Head>(head).status, buffer_.substr(0, length.value_or(buffer_.size()))};
-  buffer_.erase(0, response.body.size());
-  return response;
+  std::string rest = buffer_.substr(length.value_or(buffer_.size()));
+  buffer_.resize(buffer_.size() - rest.size());
+  return Response{std::get<Head>(head).status, std::exchange(buffer_, std::move(rest))};
 }
 
 std::variant<Response, Failure> Client::get(const std::string& target, Milliseconds within) {

@@ -42,6 +42,9 @@ std::vector<std::string> socket_candidates(const std::string& given, const std::
 /// Sockets of daemons, whatever their names, in the folders of these paths; in the order of the paths, then of names.
 std::vector<std::string> sockets_beside(const std::vector<std::string>& paths);
 
+/// Those at which somebody listens, as far as that can be told: not what a daemon that was killed has left behind.
+std::vector<std::string> listened_at(const std::vector<std::string>& sockets);
+
 /// "a b" -> "a%20b", for one part of a path or a query.
 std::string percent_encoded(std::string_view text);
 
@@ -75,6 +78,7 @@ class Client {
   std::variant<std::monostate, Response, Failure> follow(const std::string& target, int until_closed,
                                                          const std::function<bool(const std::string&)>& take);
   [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] int descriptor() const { return fd_; }
 
  private:
   using Deadline = std::chrono::steady_clock::time_point;

@@ -13,39 +13,44 @@ constexpr std::chrono::seconds to_look{10};
 /// The daemon gives up on a command after 600 s and says so.
 constexpr std::chrono::seconds to_act{620};
 
+/// Others that listen, by the places where `tried` are; those of the first folder that has any.
+std::vector<std::string> others_beside(const std::vector<std::string>& tried) {
+  for (const std::string& path : tried) {
+    auto there = sockets_beside({path});
+    std::erase_if(there,
+                  [&](const std::string& one) { return std::find(tried.begin(), tried.end(), one) != tried.end(); });
+    there = listened_at(there);
+    if (!there.empty()) return there;
+  }
+  return {};
+}
+
+/// "there is: --name a, --name b"
+std::string names_text(const std::vector<std::string>& sockets) {
+  std::string text;
+  for (const std::string& path : sockets)
+    text += (text.empty() ? "\nthere is: --name " : ", --name ") + std::filesystem::path(path).stem().string();
+  return clean_lines(text);
+}
+
 }  // namespace
 
-std::vector<std::string> candidates(const Options& options) {
+std::variant<Client, Failure> connect(const Options& options) {
   const char* from_environment = std::getenv("PLIMSOLL_SOCKET");
   const std::string given = from_environment ? from_environment : "";
   auto paths = socket_candidates(options.socket, given, options.name.empty() ? "main" : options.name, ::getuid());
+  auto connected = Client::connect(paths);
+  if (std::holds_alternative<Client>(connected) || !options.socket.empty() || !given.empty()) return connected;
+  const std::vector<std::string> others = others_beside(paths);
   // The daemon of `plimsolld -- CMD` is named after its command: in a container it is the only one, and is meant. But
   // not to be acted on: where main is down, another one would be stopped in its place.
-  if (options.socket.empty() && given.empty() && options.name.empty() && !options.acts) {
-    const auto tried = paths;
-    for (const std::string& path : tried) {
-      const auto there = sockets_beside({path});
-      if (there.empty()) continue;
-      if (there.size() == 1 && there.front() != path) paths.push_back(there.front());
-      break;
-    }
+  if (others.size() == 1 && options.name.empty() && !options.acts) {
+    paths.push_back(others.front());
+    return Client::connect(paths);
   }
-  return paths;
+  std::get<Failure>(connected).message += names_text(others);
+  return connected;
 }
-
-namespace {
-
-/// Others that do not answer to the name that was looked for, by theirs.
-std::string others_text(const std::vector<std::string>& tried) {
-  std::string text;
-  for (const std::string& path : sockets_beside(tried)) {
-    if (std::find(tried.begin(), tried.end(), path) != tried.end()) continue;
-    text += (text.empty() ? "\nthere is: --name " : ", --name ") + std::filesystem::path(path).stem().string();
-  }
-  return text;
-}
-
-}  // namespace
 
 Exit exit_of(int http_status) {
   if (http_status >= 200 && http_status < 300) return done;
@@ -75,10 +80,8 @@ void Line::fail(const Response& response) {
 
 Client* Line::client() {
   if (client_) return &*client_;
-  const std::vector<std::string> paths = candidates(options_);
-  auto connected = Client::connect(paths);
-  if (auto* failure = std::get_if<Failure>(&connected)) {
-    if (paths.size() > 1) failure->message += clean_lines(others_text(paths));
+  auto connected = connect(options_);
+  if (const auto* failure = std::get_if<Failure>(&connected)) {
     fail(*failure);
     return nullptr;
   }

@@ -43,8 +43,8 @@ class Line {
   Exit exit_ = done;
 };
 
-/// Where the daemon that is meant may listen.
-std::vector<std::string> candidates(const Options& options);
+/// The daemon that is meant: the one that is named; else main; else, to look, the only one that listens.
+std::variant<Client, Failure> connect(const Options& options);
 
 /// 2xx: done; 400, 404 and their like: usage; 403, 409: refused; anything else: failed.
 Exit exit_of(int http_status);

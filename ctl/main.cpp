@@ -1,5 +1,9 @@
 // The command line, made from the table of verbs.
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <span>
+#include <string_view>
+#include <vector>
 
 #include "ctl/verbs.hpp"
 
@@ -15,7 +19,8 @@ void add_verb(CLI::App& app, const Verb& verb, Options& options, const Verb*& ch
   command->callback([&verb, &chosen] { chosen = &verb; });
   if (verb.takes & ctl::takes_hook) command->add_option("HOOK", options.hook, "the hook's name")->required();
   if (verb.takes & ctl::takes_service)
-    command->add_option("NAME", options.service, "the service; may be left out where there is only one");
+    command->add_option("NAME", options.service,
+                        "the service; may be left out to act where there is only one, and to look at all");
   if (verb.takes & ctl::takes_file) command->add_option("FILE", options.file, "the file to check")->required();
   if (verb.takes & ctl::takes_rule) command->add_option("--rule", options.rule, "engines of this rule only");
   if (verb.takes & ctl::takes_pid)
@@ -32,7 +37,22 @@ void add_verb(CLI::App& app, const Verb& verb, Options& options, const Verb*& ch
   if (verb.takes & ctl::takes_dry_run)
     command->add_flag("--dry-run", options.dry_run, "say what it would do to each service, and do nothing");
   if (verb.takes & ctl::takes_count)
-    command->add_option("-n", options.count, "how many, newest first (5)")->check(CLI::Range(1, 1'000'000));
+    command->add_option("-n", options.count, "only the last so many (of why: 5)")->check(CLI::Range(1, 1'000'000));
+}
+
+/// The verbs to set up: those that are written on the command line; all, where none is or help is asked for. To set up
+/// all of them would be half of what `status NAME` does.
+std::vector<const Verb*> verbs_of(std::span<char*> words) {
+  std::vector<const Verb*> all;
+  std::vector<const Verb*> named;
+  const auto written = [&](std::string_view word) {
+    return std::find(words.begin(), words.end(), word) != words.end();
+  };
+  for (const Verb& verb : plimsoll::ctl::verbs()) {
+    all.push_back(&verb);
+    if (written(verb.name)) named.push_back(&verb);
+  }
+  return named.empty() || written("-h") || written("--help") ? all : named;
 }
 
 }  // namespace
@@ -51,7 +71,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "plimsollctl " PLIMSOLL_VERSION);
   app.add_flag("--json", options.json, "the daemon's answer as it is");
   app.add_flag("--no-wait", options.no_wait, "do not wait for the outcome of a command");
-  for (const Verb& verb : ctl::verbs()) add_verb(app, verb, options, chosen);
+  for (const Verb* verb : verbs_of({argv, static_cast<std::size_t>(argc)})) add_verb(app, *verb, options, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -59,7 +59,7 @@ void add_rungs(std::string& out, const wire::Intervention& act, const Look& look
                {duration_text(rung.seconds)},
                {clean(rung.why)}});
   }
-  for (const std::string& line : table.lines("  ", look)) out += line + "\n";
+  table.write(out, "  ", look);
 }
 
 /// "freed 300 MiB: 412 MiB (peak 430 MiB) -> 112 MiB": as much of it as is known.

@@ -67,6 +67,7 @@ void add_daemon(std::string& out, const wire::Daemon& daemon, const Look& look) 
 
 Table services_table(const std::vector<wire::Service>& services) {
   Table table;
+  table.reserve(services.size() + 1, 9);
   const Tone head = Tone::faint;
   table.add({{"SERVICE", head},
              {"STATE", head},
@@ -169,17 +170,19 @@ void add_notes(std::string& out, const wire::Service& service, const Look& look)
 }  // namespace
 
 std::string status_text(const wire::Status& status, const Look& look) {
+  constexpr std::size_t expected_of_service = 200;
   std::string out;
+  out.reserve((status.services.size() + 4) * expected_of_service);
   add_headline(out, status.daemon, look);
   add_daemon(out, status.daemon, look);
   if (status.services.empty()) return out + "no services\n";
-  const std::vector<std::string> lines = services_table(status.services).lines("", look);
-  out += "\n" + lines.front() + "\n";
+  const Table services = services_table(status.services);
+  out += "\n";
+  services.write_row(out, 0, "", look);
   for (std::size_t i = 0; i < status.services.size(); ++i) {
     const wire::Service& service = status.services[i];
-    out += lines[i + 1] + "\n";
-    if (!service.engines.empty())
-      for (const std::string& line : engines_table(service.engines).lines("  ", look)) out += line + "\n";
+    services.write_row(out, i + 1, "", look);
+    if (!service.engines.empty()) engines_table(service.engines).write(out, "  ", look);
     add_notes(out, service, look);
   }
   return out;

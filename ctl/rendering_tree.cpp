@@ -74,7 +74,7 @@ std::string tree_text(const wire::ServiceDetail& detail, const Look& look) {
            (count == 1 ? " process" : " processes");
   out += "\n";
   if (detail.processes.empty()) return out + "  no processes\n";
-  for (const std::string& line : Drawing(detail.processes).table().lines("  ", look)) out += line + "\n";
+  Drawing(detail.processes).table().write(out, "  ", look);
   return out;
 }
 

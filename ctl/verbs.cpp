@@ -14,7 +14,7 @@ std::span<const Verb> verbs() {
       {"do", acts | takes_hook | takes_service | takes_pid, "Call a hook of a service", run_do},
       {"hold", acts | takes_for | takes_except, "Suspend all interventions of the daemon's own judgement", run_hold},
       {"release", acts, "End a hold", run_release},
-      {"events", takes_follow | takes_since, "What happened, oldest first", run_events},
+      {"events", takes_service | takes_follow | takes_since | takes_count, "What happened, oldest first", run_events},
       {"why", takes_service | takes_count, "The last interventions: cause, rungs, what it freed, how long it took",
        run_why},
       {"reload", acts | takes_dry_run, "Read the configuration again; a bad one changes nothing", run_reload},

@@ -31,7 +31,7 @@ struct Options {
   bool follow = false;
   bool force = false;
   bool dry_run = false;
-  std::size_t count = 5;
+  std::optional<std::size_t> count;
 };
 
 /// Which of the options a verb takes.

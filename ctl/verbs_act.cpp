@@ -4,6 +4,14 @@
 namespace plimsoll::ctl {
 namespace {
 
+/// "2026-11-22 06:12:33 UTC", when the hold that was asked for ends: by the daemon's clock.
+std::string end_of_hold(Console& console, Line& line) {
+  const auto body = line.get("/v1/daemon");
+  const auto daemon = body ? line.read(*body, wire::daemon_from_json) : std::nullopt;
+  if (!daemon || !daemon->hold || !daemon->hold->until) return {};
+  return moment_text(*daemon->hold->until) + " (" + distance_text(*daemon->hold->until, console.look()) + ")";
+}
+
 /// Sends the command and tells its outcome.
 Exit carry_out(const wire::Command& command, const std::string& target, const Options& options, Console& console,
                Line& line) {
@@ -18,7 +26,14 @@ Exit carry_out(const wire::Command& command, const std::string& target, const Op
     return line.exit();
   }
   const auto parsed = wire::answer_from_json(response->status, response->body);
-  if (const auto* answer = std::get_if<wire::Answer>(&parsed)) console.put(clean_lines(answer->message) + "\n");
+  const auto* answer = std::get_if<wire::Answer>(&parsed);
+  if (!answer) return done;
+  std::string text = clean_lines(answer->message);
+  if (command.for_milliseconds) {
+    const std::string end = end_of_hold(console, line);
+    if (!end.empty()) text += ", until " + end;
+  }
+  console.put(text + "\n");
   return done;
 }
 

@@ -51,8 +51,31 @@ std::optional<std::uint64_t> read_since(const Options& options, Console& console
   return last_before(*events, console.look().now - std::get<Duration>(ago));
 }
 
-Exit print(const std::string& query, const Options& options, Console& console, Line& line) {
-  const auto body = line.get("/v1/events" + query);
+/// "?service=web&since=7", of what is given.
+class Query {
+ public:
+  void add(const std::string& key, const std::string& value) {
+    text_ += (text_.empty() ? "?" : "&") + key + "=" + percent_encoded(value);
+  }
+  void add(const std::string& key, std::optional<std::uint64_t> value) {
+    if (value) add(key, std::to_string(*value));
+  }
+  [[nodiscard]] const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+Query query_of(const Options& options, std::optional<std::uint64_t> since) {
+  Query query;
+  if (!options.service.empty()) query.add("service", options.service);
+  query.add("since", since);
+  return query;
+}
+
+Exit print(Query query, const Options& options, Console& console, Line& line) {
+  query.add("last", options.count);
+  const auto body = line.get("/v1/events" + query.text());
   if (!body) return line.exit();
   if (options.json) {
     console.put(*body + "\n");
@@ -67,27 +90,33 @@ Exit print(const std::string& query, const Options& options, Console& console, L
 }
 
 /// Shows the last few and gives the id of the newest.
-std::optional<std::uint64_t> show_last(const Options& options, Console& console, Line& line) {
-  const auto events = all_events(line);
+std::optional<std::uint64_t> show_last(std::optional<std::uint64_t> since, const Options& options, Console& console,
+                                       Line& line) {
+  Query query = query_of(options, since);
+  query.add("last", options.count.value_or(shown_before));
+  const auto body = line.get("/v1/events" + query.text());
+  if (!body) return std::nullopt;
+  const auto events = line.read(*body, wire::events_from_json);
   if (!events) return std::nullopt;
-  const std::size_t first = events->size() - std::min(events->size(), shown_before);
-  for (std::size_t i = first; i < events->size(); ++i)
-    console.put(options.json ? wire::to_json((*events)[i]) + "\n" : event_text((*events)[i], console.look()));
-  return events->empty() ? 0 : events->back().id;
+  for (const wire::Event& event : *events)
+    console.put(options.json ? wire::to_json(event) + "\n" : event_text(event, console.look()));
+  return events->empty() ? since.value_or(0) : events->back().id;
 }
 
 Exit follow(std::uint64_t after, const Options& options, Console& console, Line& line) {
   Client* client = line.client();
   if (!client) return line.exit();
   bool reader_left = false;
-  const auto take = [&](const std::string& data) {
-    const auto parsed = wire::event_from_json(data);
+  const auto take = [&](const std::string& text) {
+    const auto parsed = wire::event_from_json(text);
     const auto* event = std::get_if<wire::Event>(&parsed);
     if (!event) console.say("an event cannot be understood: " + std::get<std::string>(parsed));
-    if (event) reader_left = !console.put(options.json ? data + "\n" : event_text(*event, console.look()));
+    if (event) reader_left = !console.put(options.json ? text + "\n" : event_text(*event, console.look()));
     return !reader_left;
   };
-  const auto end = client->follow("/v1/events?follow=1&since=" + std::to_string(after), STDOUT_FILENO, take);
+  Query query = query_of(options, after);
+  query.add("follow", "1");
+  const auto end = client->follow("/v1/events" + query.text(), STDOUT_FILENO, take);
   if (const auto* failure = std::get_if<Failure>(&end)) line.fail(*failure);
   if (const auto* response = std::get_if<Response>(&end)) line.fail(*response);
   return line.exit();
@@ -102,8 +131,8 @@ Exit run_events(const Options& options, Console& console) {
     since = read_since(options, console, line);
     if (!since) return line.exit();
   }
-  if (!options.follow) return print(since ? "?since=" + std::to_string(*since) : "", options, console, line);
-  if (!since) since = show_last(options, console, line);
+  if (!options.follow) return print(query_of(options, since), options, console, line);
+  if (!since || options.count) since = show_last(since, options, console, line);
   if (!since) return line.exit();
   return follow(*since, options, console, line);
 }

@@ -7,12 +7,12 @@
 namespace plimsoll::ctl {
 namespace {
 
-/// The part of the status that is about one service. A stopped one is not running, which LSB's exit code 3 is for.
-void narrow(wire::Status& status, const wire::Service& service) {
+/// The part of the status that is about its one service. A stopped one is not running, which LSB's exit code 3 is for.
+void narrow(wire::Status& status) {
+  const wire::Service& service = status.services.front();
   status.daemon.not_well = service.not_well;
   if (service.state == "stopped" && service.not_well.empty()) status.daemon.not_well = {service.name + " is stopped"};
   status.daemon.well = status.daemon.not_well.empty();
-  status.services = {wire::Service(service)};
 }
 
 Exit status_of_one_as_json(const Options& options, Console& console, Line& line) {
@@ -22,22 +22,6 @@ Exit status_of_one_as_json(const Options& options, Console& console, Line& line)
   const auto detail = line.read(*body, wire::service_from_json);
   if (!detail) return line.exit();
   return detail->service.not_well.empty() && detail->service.state != "stopped" ? done : not_well;
-}
-
-Exit status_of_one(const Options& options, Console& console, Line& line) {
-  const auto body = line.get("/v1/services/" + percent_encoded(options.service));
-  if (!body) return line.exit();
-  const auto detail = line.read(*body, wire::service_from_json);
-  if (!detail) return line.exit();
-  const auto about = line.get("/v1/daemon");
-  if (!about) return line.exit();
-  const auto daemon = line.read(*about, wire::daemon_from_json);
-  if (!daemon) return line.exit();
-  wire::Status status;
-  status.daemon = *daemon;
-  narrow(status, detail->service);
-  console.put(status_text(status, console.look()));
-  return status.daemon.well ? done : not_well;
 }
 
 /// The names to draw: the one that is given, or all.
@@ -56,12 +40,17 @@ std::optional<std::vector<std::string>> names_for(const Options& options, Line& 
 
 Exit run_status(const Options& options, Console& console) {
   Line line(options, console);
-  if (options.json && !options.service.empty()) return status_of_one_as_json(options, console, line);
-  if (!options.service.empty()) return status_of_one(options, console, line);
-  const auto body = line.get("/v1/services");
+  const bool one = !options.service.empty();
+  if (options.json && one) return status_of_one_as_json(options, console, line);
+  const auto body = line.get("/v1/services" + (one ? "?service=" + percent_encoded(options.service) : ""));
   if (!body) return line.exit();
-  const auto status = line.read(*body, wire::status_from_json);
+  auto status = line.read(*body, wire::status_from_json);
   if (!status) return line.exit();
+  if (one && status->services.size() != 1) {
+    line.fail(Failure{failed, "the daemon was asked about one service and answers about another number of them"});
+    return line.exit();
+  }
+  if (one) narrow(*status);
   console.put(options.json ? *body + "\n" : status_text(*status, console.look()));
   return status->daemon.well ? done : not_well;
 }
@@ -95,7 +84,7 @@ Exit run_why(const Options& options, Console& console) {
   }
   const auto ledger = line.read(*body, wire::ledger_from_json);
   if (!ledger) return line.exit();
-  console.put(why_text(*ledger, options.count, console.look()));
+  console.put(why_text(*ledger, options.count.value_or(5), console.look()));
   return done;
 }
 
@@ -125,7 +114,7 @@ Exit run_version(const Options& options, Console& console) {
     return done;
   }
   console.put("plimsollctl " PLIMSOLL_VERSION "\n");
-  auto connected = Client::connect(candidates(options));
+  auto connected = connect(options);
   auto* client = std::get_if<Client>(&connected);
   if (!client) return done;
   const auto got = client->get("/v1/daemon", std::chrono::seconds(2));

@@ -43,17 +43,26 @@ std::string local_text(const std::string& at, const char* format) {
 
 }  // namespace
 
+void paint(std::string& out, std::string_view text, Tone tone, const Look& look) {
+  const bool bare = !look.colour || tone == Tone::plain || text.empty();
+  if (!bare) out += code_of(tone);
+  out += text;
+  if (!bare) out += "\033[0m";
+}
+
 std::string painted(std::string_view text, Tone tone, const Look& look) {
-  if (!look.colour || tone == Tone::plain || text.empty()) return std::string(text);
-  return code_of(tone) + std::string(text) + "\033[0m";
+  std::string out;
+  paint(out, text, tone, look);
+  return out;
 }
 
 std::string duration_text(double seconds) {
   if (!(seconds > 0)) return "0s";
   if (seconds < 9.95) {
     char text[16];
-    std::snprintf(text, sizeof text, "%.1fs", seconds);
-    return text;
+    char* end = std::to_chars(text, text + sizeof text - 1, seconds, std::chars_format::fixed, 1).ptr;
+    *end++ = 's';
+    return {text, end};
   }
   const auto whole = static_cast<long long>(std::min(seconds + 0.5, 1e15));
   if (whole < 60) return std::to_string(whole) + "s";
@@ -115,6 +124,7 @@ std::string clean(std::string_view text) {
   std::string out(text);
   for (std::size_t i = 0; i < out.size(); ++i) {
     const auto c = static_cast<unsigned char>(out[i]);
+    if (c >= 0x20 && c < 0x7F) continue;
     // U+0080 to U+009F, C2 80 to C2 9F, are control characters to a terminal too.
     const bool control2 = c == 0xC2 && i + 1 < out.size() && static_cast<unsigned char>(out[i + 1]) < 0xA0;
     if (control2) {
@@ -142,27 +152,44 @@ std::size_t width(std::string_view text) {
       std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
-std::vector<std::string> Table::lines(std::string_view indent, const Look& look) const {
-  std::vector<std::size_t> widths;
-  for (const auto& row : rows_) {
-    widths.resize(std::max(widths.size(), row.size()));
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i].text));
+void Table::reserve(std::size_t rows, std::size_t columns) {
+  rows_.reserve(rows);
+  pieces_.reserve(rows * columns);
+}
+
+void Table::add(std::initializer_list<Cell> row) {
+  rows_.push_back(pieces_.size());
+  widths_.resize(std::max(widths_.size(), row.size()));
+  std::size_t column = 0;
+  for (const Cell& cell : row) {
+    const std::size_t columns = width(cell.text);
+    const std::size_t begin = text_.size();
+    text_ += cell.text;
+    pieces_.push_back({static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(text_.size()),
+                       static_cast<std::uint32_t>(columns), cell.tone});
+    widths_[column] = std::max(widths_[column], columns);
+    ++column;
   }
-  std::vector<std::string> lines;
-  for (const auto& row : rows_) {
-    std::string line(indent);
-    std::size_t blanks = 0;  // kept back, so that no line ends in them
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      if (!row[i].text.empty()) {
-        line.append(blanks, ' ');
-        blanks = 0;
-        line += painted(row[i].text, row[i].tone, look);
-      }
-      blanks += widths[i] - width(row[i].text) + 2;
+}
+
+void Table::write(std::string& out, std::string_view indent, const Look& look) const {
+  for (std::size_t row = 0; row < rows_.size(); ++row) write_row(out, row, indent, look);
+}
+
+void Table::write_row(std::string& out, std::size_t row, std::string_view indent, const Look& look) const {
+  const std::size_t end = row + 1 < rows_.size() ? rows_[row + 1] : pieces_.size();
+  out += indent;
+  std::size_t blanks = 0;  // kept back, so that no line ends in them
+  for (std::size_t i = rows_[row]; i < end; ++i) {
+    const Piece& piece = pieces_[i];
+    if (piece.begin != piece.end) {
+      out.append(blanks, ' ');
+      blanks = 0;
+      paint(out, std::string_view(text_).substr(piece.begin, piece.end - piece.begin), piece.tone, look);
     }
-    lines.push_back(std::move(line));
+    blanks += widths_[i - rows_[row]] - piece.width + 2;
   }
-  return lines;
+  out += '\n';
 }
 
 }  // namespace plimsoll::ctl

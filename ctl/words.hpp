@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,8 +19,9 @@ struct Look {
 };
 
 /// Each `false` in Look::colour gives the text back as it is.
-enum class Tone { plain, good, warning, bad, faint, strong };
+enum class Tone : std::uint8_t { plain, good, warning, bad, faint, strong };
 std::string painted(std::string_view text, Tone tone, const Look& look);
+void paint(std::string& out, std::string_view text, Tone tone, const Look& look);
 
 /// "0.4s", "48s", "3m 20s", "2h 3m", "5d 4h": two units at most.
 std::string duration_text(double seconds);
@@ -41,19 +43,32 @@ std::string clean_lines(std::string_view text);
 /// Columns it takes on a terminal, every code point counted as one.
 std::size_t width(std::string_view text);
 
-/// Rows of cells under each other, columns as wide as their widest cell.
+/// Rows of cells under each other, columns as wide as their widest cell. All their text is in one string.
 class Table {
  public:
   struct Cell {
     std::string text;
     Tone tone = Tone::plain;
   };
-  void add(std::vector<Cell> row) { rows_.push_back(std::move(row)); }
-  /// One line per row, without the newline.
-  [[nodiscard]] std::vector<std::string> lines(std::string_view indent, const Look& look) const;
+  /// So many are to come.
+  void reserve(std::size_t rows, std::size_t columns);
+  void add(std::initializer_list<Cell> row);
+  /// Adds a line for each row to `out`.
+  void write(std::string& out, std::string_view indent, const Look& look) const;
+  void write_row(std::string& out, std::size_t row, std::string_view indent, const Look& look) const;
 
  private:
-  std::vector<std::vector<Cell>> rows_;
+  /// Sixteen bytes, of which a status of a thousand services has ten thousand. (An answer is 256 MiB at most.)
+  struct Piece {
+    std::uint32_t begin;
+    std::uint32_t end;
+    std::uint32_t width;
+    Tone tone;
+  };
+  std::string text_;
+  std::vector<Piece> pieces_;
+  std::vector<std::size_t> rows_;  ///< where each begins in pieces_
+  std::vector<std::size_t> widths_;
 };
 
 }  // namespace plimsoll::ctl

@@ -92,7 +92,7 @@ RequestReader::Next RequestReader::next() {
   return request;
 }
 
-std::string to_text(const Reply& reply, bool keep_alive) {
+std::string head_text(const Reply& reply, bool keep_alive) {
   const int status = reply.status < 200 || reply.status > 599 ? 500 : reply.status;
   const auto reason = http::obsolete_reason(http::int_to_status(static_cast<unsigned>(status)));
   std::string text = "HTTP/1.1 " + std::to_string(status) + " " + std::string(reason) + "\r\n";
@@ -100,7 +100,11 @@ std::string to_text(const Reply& reply, bool keep_alive) {
   if (!reply.allow.empty()) text += "Allow: " + reply.allow + "\r\n";
   text += keep_alive ? "Connection: keep-alive\r\n" : "Connection: close\r\n";
   text += "Content-Length: " + std::to_string(reply.body.size()) + "\r\n\r\n";
-  return text + reply.body;
+  return text;
+}
+
+std::string to_text(const Reply& reply, bool keep_alive) {
+  return head_text(reply, keep_alive) + reply.body;
 }
 
 std::string stream_head() {

@@ -1,6 +1,8 @@
 #include "daemon/api/routes.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <limits>
 #include <map>
 
 #include "daemon/api/wire/json.hpp"
@@ -101,8 +103,12 @@ Outcome get_health(const Call& call) {
 }
 
 Outcome get_services(const Call& call) {
-  if (auto wrong = unknown_query(call.target, {})) return *wrong;
-  return Reply{200, wire::to_json(call.backend.status()), {}};
+  if (auto wrong = unknown_query(call.target, {"service"})) return *wrong;
+  const auto name = call.target.query.find("service");
+  if (name == call.target.query.end()) return Reply{200, call.backend.status_json(), {}};
+  const auto status = call.backend.status_of(name->second);
+  if (!status) return no_such_service(name->second, call.backend);
+  return Reply{200, wire::to_json(*status), {}};
 }
 
 Outcome get_service(const Call& call) {
@@ -120,25 +126,65 @@ Outcome get_engines(const Call& call) {
   return Reply{200, wire::to_json(engines), {}};
 }
 
-Outcome get_events(const Call& call) {
-  if (auto wrong = unknown_query(call.target, {"since", "follow"})) return *wrong;
+/// What a request for events asks for.
+struct EventQuery {
+  std::uint64_t after = 0;
+  bool has_after = false;
+  std::size_t last = std::numeric_limits<std::size_t>::max();
+  bool has_last = false;
+  std::string service;  ///< empty: all
+  bool follow = false;
+};
+
+/// The number of that key; false: it is none.
+bool take_number(const Target& target, const std::string& key, std::uint64_t& number, bool& there) {
+  const auto found = target.query.find(key);
+  if (found == target.query.end()) return true;
+  const auto read = read_id(found->second);
+  if (read) number = *read;
+  there = read.has_value();
+  return there;
+}
+
+std::variant<EventQuery, Reply> read_event_query(const Call& call) {
+  if (auto wrong = unknown_query(call.target, {"since", "follow", "service", "last"})) return *wrong;
   const auto& query = call.target.query;
-  std::optional<std::uint64_t> after;
-  if (const auto since = query.find("since"); since != query.end()) {
-    after = read_id(since->second);
-    if (!after) return refusal(400, "since: must be the id of an event, a whole number");
-  }
+  EventQuery read;
+  if (!take_number(call.target, "since", read.after, read.has_after))
+    return refusal(400, "since: must be the id of an event, a whole number");
+  if (!take_number(call.target, "last", read.last, read.has_last)) return refusal(400, "last: must be a whole number");
+  if (const auto service = query.find("service"); service != query.end()) read.service = service->second;
   const auto follow = query.find("follow");
   if (follow != query.end() && follow->second != "0" && follow->second != "1")
     return refusal(400, "follow: must be 0 or 1");
-  const bool as_stream = follow != query.end() ? follow->second == "1"
-                                               : call.request.accept.find("text/event-stream") != std::string::npos;
-  if (!as_stream) return Reply{200, wire::to_json(call.backend.events(after.value_or(0))), {}};
-  if (!call.request.last_event_id.empty()) {
-    after = read_id(call.request.last_event_id);
-    if (!after) return refusal(400, "Last-Event-ID: must be the id of an event, a whole number");
+  read.follow = follow != query.end() ? follow->second == "1"
+                                      : call.request.accept.find("text/event-stream") != std::string::npos;
+  if (read.follow && read.has_last) return refusal(400, "last: does not go with following; ask for since");
+  return read;
+}
+
+Outcome get_events(const Call& call) {
+  const auto read = read_event_query(call);
+  if (const auto* wrong = std::get_if<Reply>(&read)) return *wrong;
+  const auto& query = std::get<EventQuery>(read);
+  std::vector<wire::Event> events;
+  if (!query.follow || !query.service.empty()) events = call.backend.events(query.follow ? 0 : query.after);
+  if (!query.service.empty()) {
+    std::erase_if(events, [&](const wire::Event& event) { return event.service != query.service; });
+    // One that a reload has taken away is known by its events.
+    if (events.empty() && !call.backend.service(query.service)) return no_such_service(query.service, call.backend);
   }
-  return Follow{after};
+  if (!query.follow) {
+    if (events.size() > query.last)
+      events.erase(events.begin(), events.end() - static_cast<std::ptrdiff_t>(query.last));
+    return Reply{200, wire::to_json(events), {}};
+  }
+  Follow follow{query.has_after ? std::optional(query.after) : std::nullopt, query.service};
+  if (!call.request.last_event_id.empty()) {
+    follow.after = read_id(call.request.last_event_id);
+    if (!follow.after) return refusal(400, "Last-Event-ID: must be the id of an event, a whole number");
+  }
+  return follow;
 }
 
 Outcome get_ledger(const Call& call) {

@@ -34,6 +34,7 @@ Reply refusal(int status, std::string sentence);
 /// Events as they come: those above `after` first; nothing: from now on.
 struct Follow {
   std::optional<std::uint64_t> after;
+  std::string service;  ///< of this one only; empty: all
 };
 
 /// A command for the backend; its answer is the reply.

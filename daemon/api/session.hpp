@@ -64,10 +64,11 @@ class Session : public std::enable_shared_from_this<Session> {
   Awaitable<bool> serve_one();
   Awaitable<bool> answer(const Request& request);
   Awaitable<Received> receive();
-  Awaitable<bool> say(const std::string& text);
+  /// The two outlive the wait.
+  Awaitable<bool> say(const std::string& head, const std::string& body);
   Awaitable<void> drain();
   Awaitable<Reply> ask(wire::Command command);
-  Awaitable<void> follow(std::optional<std::uint64_t> after);
+  Awaitable<void> follow(std::optional<std::uint64_t> after, std::string service);
   void collect();
   void enter(Phase phase);
   void arm(std::chrono::milliseconds within);
@@ -87,6 +88,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::uint64_t asked_ = 0;  ///< number of the command whose answer is waited for
   std::optional<wire::Answer> answer_;
   std::uint64_t heard_ = 0;  ///< id of the last event that went into pending_
+  std::string only_;         ///< the service that a follower follows; empty: all
   std::string pending_;      ///< for a follower, not yet given to the socket
   std::array<char, 8192> chunk_;
 };

@@ -173,6 +173,16 @@ void Daemon::take_command(wire::Command command, std::string by, std::function<v
 api::Backend Daemon::backend() {
   api::Backend backend;
   backend.status = [this] { return status(); };
+  backend.status_json = [this] {
+    const View view(world_, members_, now());
+    return view.status_json(about(view));
+  };
+  backend.status_of = [this](std::string_view name) -> std::optional<wire::Status> {
+    const View view(world_, members_, now());
+    auto service = view.one(name);
+    if (!service) return std::nullopt;
+    return wire::Status{about(view), {std::move(*service)}};
+  };
   backend.daemon = [this] { return about(View(world_, members_, now())); };
   backend.service = [this](std::string_view name) { return View(world_, members_, now()).service(name); };
   backend.events = [this](std::uint64_t after) { return journal_.since(after); };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "daemon/api/wire/json.hpp"
 #include "daemon/core/budget.hpp"
 #include "daemon/core/cycles.hpp"
 #include "daemon/core/ladder.hpp"
@@ -27,6 +28,12 @@ std::optional<std::uint64_t> count_of(const std::optional<Bytes>& bytes) {
   return bytes ? std::optional{bytes->count} : std::nullopt;
 }
 
+const core::Sample* of(const std::vector<core::Sample>& readings, core::ProcessId id) {
+  const auto found = std::lower_bound(readings.begin(), readings.end(), id,
+                                      [](const core::Sample& sample, core::ProcessId of) { return sample.id < of; });
+  return found == readings.end() || found->id != id ? nullptr : &*found;
+}
+
 std::string state_text(const Process& process) {
   if (!process.alive()) return "zombie";
   switch (process.state) {
@@ -48,7 +55,8 @@ std::string note_of(const core::World& world, const std::string& name, const Ser
     return refused.empty() ? "" : "cannot start: " + refused;
   }
   if (!life.note.empty()) return life.note;
-  if (std::string work = core::at_work(world, name); !work.empty()) return work;
+  const bool may_be_at_work = life.own.ladder || !world.slots.empty();
+  if (std::string work = may_be_at_work ? core::at_work(world, name) : ""; !work.empty()) return work;
   return life.notices.status.empty() ? "" : "says: " + life.notices.status;
 }
 
@@ -89,24 +97,41 @@ wire::Intervention to_wire(const core::Intervention& one, core::Now now) {
 
 }  // namespace
 
+View::View(const core::World& world, Members& members, core::Now now)
+    : world_(world), members_(members), now_(now), not_well_(core::not_well(world)) {
+  for (const core::Unwell& one : not_well_) unwell_.push_back(&one);
+  std::stable_sort(unwell_.begin(), unwell_.end(),
+                   [](const core::Unwell* a, const core::Unwell* b) { return a->service < b->service; });
+}
+
 std::vector<wire::Service> View::services() const {
   std::vector<wire::Service> all;
   all.reserve(world_.services.size());
-  const std::vector<core::Unwell> unwell = core::not_well(world_);
-  for (const auto& [name, life] : world_.services) {
-    Readings readings;
-    all.push_back(to_service(name, life, unwell, readings));
-  }
+  for (const auto& [name, life] : world_.services) all.push_back(to_service(name, life, read_tree(name)));
   return all;
+}
+
+std::string View::status_json(const wire::Daemon& daemon) const {
+  auto at = world_.services.begin();
+  return wire::to_json(daemon, world_.services.size(), [&] {
+    const auto& [name, life] = *at++;
+    return to_service(name, life, read_tree(name));
+  });
+}
+
+std::optional<wire::Service> View::one(std::string_view name) const {
+  const auto found = world_.services.find(std::string{name});
+  if (found == world_.services.end()) return std::nullopt;
+  return to_service(found->first, found->second, read_tree(found->first));
 }
 
 std::optional<wire::ServiceDetail> View::service(std::string_view name) const {
   const auto found = world_.services.find(std::string{name});
   if (found == world_.services.end()) return std::nullopt;
-  Readings readings;
+  const Tree tree = read_tree(found->first);
   wire::ServiceDetail detail;
-  detail.service = to_service(found->first, found->second, core::not_well(world_), readings);
-  detail.processes = tree_of(found->first, readings);
+  detail.service = to_service(found->first, found->second, tree);
+  detail.processes = tree_of(found->first, tree.readings);
   return detail;
 }
 
@@ -127,70 +152,75 @@ void View::fill(wire::Daemon& daemon) const {
     if (world_.holding->until != core::never) hold.until = to_rfc3339(world_.holding->until_wall);
     daemon.hold = hold;
   }
-  for (const core::Unwell& one : core::not_well(world_)) daemon.not_well.push_back(one.why);
+  for (const core::Unwell& one : not_well_) daemon.not_well.push_back(one.why);
   daemon.well = daemon.not_well.empty();
 }
 
-wire::Service View::to_service(const std::string& name, const ServiceLife& life,
-                               const std::vector<core::Unwell>& unwell, Readings& readings) const {
-  read_memory(name, readings);
+wire::Service View::to_service(const std::string& name, const ServiceLife& life, const Tree& tree) const {
   wire::Service service;
   service.name = name;
   service.state = core::to_text(life.state);
   const bool up = life.state == ServiceState::ready || life.state == ServiceState::late;
-  const Process* main = core::find_process(world_, life.main);
-  if (main != nullptr && main->alive()) service.pid = life.main.pid;
   service.run = life.run;
   service.restarts = life.restarts;
   service.uptime_seconds = up ? seconds(now_.steady - life.ready_at) : 0;
-  const auto app = life.main == core::nobody ? readings.end() : readings.find(core::app_process(world_, name));
-  if (app != readings.end()) service.rss_bytes = app->second.rss.count;
-  for (const auto& [id, sample] : readings) service.tree_rss_bytes += sample.rss.count;
+  add_memory(service, life, tree);
   if (life.last_exit) service.last_exit = run::to_wire(*life.last_exit);
-  service.engines = engines_of(name, readings);
-  const MemoryPolicy& memory = life.plan->memory;
-  service.soft_bytes = count_of(memory.soft);
-  service.hard_bytes = count_of(memory.hard);
-  if (memory.hard) service.overshoot_bytes = core::overshoot(memory, life.plan->on_hard, world_.machine).count;
+  service.engines.reserve(tree.engines.size());
+  for (const Process* engine : tree.engines) service.engines.push_back(to_engine(*engine, tree.readings));
   service.budget_acts = life.plan->budget.acts;
   service.budget_spent = core::budget_spent(life, now_.steady);
   service.cycles = cycles_of(life);
   service.note = note_of(world_, name, life, now_);
-  for (const core::Unwell& one : unwell) {
-    if (one.service == name) service.not_well.push_back(one.why);
-  }
+  auto said = std::lower_bound(unwell_.begin(), unwell_.end(), name,
+                               [](const core::Unwell* one, const std::string& of) { return one->service < of; });
+  for (; said != unwell_.end() && (*said)->service == name; ++said) service.not_well.push_back((*said)->why);
   return service;
+}
+
+void View::add_memory(wire::Service& service, const ServiceLife& life, const Tree& tree) const {
+  const Process* main = life.main == core::nobody ? nullptr : core::find_process(world_, life.main);
+  if (main != nullptr && main->alive()) service.pid = life.main.pid;
+  if (main != nullptr) {
+    const core::ProcessId app = main->program.wrapper ? core::app_process(world_, service.name) : life.main;
+    if (const core::Sample* reading = of(tree.readings, app)) service.rss_bytes = reading->rss.count;
+  }
+  for (const core::Sample& reading : tree.readings) service.tree_rss_bytes += reading.rss.count;
+  const MemoryPolicy& memory = life.plan->memory;
+  service.soft_bytes = count_of(memory.soft);
+  service.hard_bytes = count_of(memory.hard);
+  if (memory.hard) service.overshoot_bytes = core::overshoot(memory, life.plan->on_hard, world_.machine).count;
 }
 
 /// What was sampled within the last second and a half is not read again: a thousand services would make that the most
 /// of a status. An engine's peak is always read.
-void View::read_memory(const std::string& service, Readings& readings) const {
+View::Tree View::read_tree(const std::string& service) const {
   constexpr std::chrono::milliseconds fresh{1'500};
+  Tree tree;
   std::vector<core::ProcessId> engines;
   std::vector<core::ProcessId> others;
   core::for_each_of(world_, service, [&](const Process& process) {
     const core::MemoryWatch& watch = process.memory;
+    const bool lost = process.engine && process.engine->state == core::EngineState::lost;
+    if (process.engine && process.engine->listed && (process.alive() || lost)) tree.engines.push_back(&process);
     if (!process.alive()) return;
     if (process.engine) {
       engines.push_back(process.id);
     } else if (watch.sampled && now_.steady - *watch.sampled < fresh) {
-      readings[process.id] = core::Sample{process.id, watch.rss, std::nullopt, false, Bytes{}};
+      tree.readings.push_back(core::Sample{process.id, watch.rss, std::nullopt, false, Bytes{}});
     } else {
       others.push_back(process.id);
     }
   });
-  for (const core::Sample& sample : members_.read_memory(engines, true, false)) readings[sample.id] = sample;
-  for (const core::Sample& sample : members_.read_memory(others, false, false)) readings[sample.id] = sample;
-}
-
-std::vector<wire::Engine> View::engines_of(const std::string& service, const Readings& readings) const {
-  std::vector<wire::Engine> engines;
-  core::for_each_of(world_, service, [&](const Process& process) {
-    if (!process.engine || !process.engine->listed) return;
-    if (process.alive() || process.engine->state == core::EngineState::lost)
-      engines.push_back(to_engine(process, readings));
-  });
-  return engines;
+  const auto read = [&](const std::vector<core::ProcessId>& ids, bool peak) {
+    const std::vector<core::Sample> samples = members_.read_memory(ids, peak, false);
+    tree.readings.insert(tree.readings.end(), samples.begin(), samples.end());
+  };
+  if (!engines.empty()) read(engines, true);
+  if (!others.empty()) read(others, false);
+  std::sort(tree.readings.begin(), tree.readings.end(),
+            [](const core::Sample& a, const core::Sample& b) { return a.id < b.id; });
+  return tree;
 }
 
 wire::Engine View::to_engine(const Process& process, const Readings& readings) const {
@@ -202,9 +232,9 @@ wire::Engine View::to_engine(const Process& process, const Readings& readings) c
   if (!owner.service()) engine.owner_pid = owner.worker.pid;
   engine.state = core::to_text(process.engine->state);
   engine.peak_rss_bytes = process.memory.peak.count;
-  if (const auto reading = readings.find(process.id); reading != readings.end()) {
-    engine.rss_bytes = reading->second.rss.count;
-    engine.peak_rss_bytes = std::max(engine.peak_rss_bytes, reading->second.peak.value_or(Bytes{}).count);
+  if (const core::Sample* reading = of(readings, process.id)) {
+    engine.rss_bytes = reading->rss.count;
+    engine.peak_rss_bytes = std::max(engine.peak_rss_bytes, reading->peak.value_or(Bytes{}).count);
   }
   engine.age_seconds = seconds(now_.steady - process.born);
   if (const EngineRule* rule = core::rule_of(world_, process.service, process.engine->rule)) {
@@ -244,8 +274,7 @@ std::vector<wire::Process> View::tree_of(const std::string& service, const Readi
     wired.role = role_of(*process);
     if (process->engine && process->engine->listed) wired.rule = process->engine->rule;
     wired.state = state_text(*process);
-    if (const auto reading = readings.find(process->id); reading != readings.end())
-      wired.rss_bytes = reading->second.rss.count;
+    if (const core::Sample* reading = of(readings, process->id)) wired.rss_bytes = reading->rss.count;
     wired.age_seconds = seconds(now_.steady - process->born);
     tree.push_back(std::move(wired));
   }

@@ -155,6 +155,18 @@ def test_without_a_daemon_ctl_exits_4_and_names_the_sockets_it_tried(nest):
     assert done.returncode == 4 and path in done.stderr
 
 
+def test_the_version_is_said_without_a_daemon(nest):
+    said = [subprocess.run([PLIMSOLLCTL, "--socket", str(nest.tmp / "nobody.sock"), *words], capture_output=True, text=True,
+                           check=True, timeout=30 * SLOW).stdout for words in (["--version"], ["version"])]
+    assert re.fullmatch(r"plimsollctl \d+\.\d+\.\d+\n", said[0]) and said[1] == said[0], said
+    version = said[0].split()[1]
+    daemon = nest.daemon("")
+    assert daemon.ctl("--version")[:2] == (0, said[0])
+    code, out, _ = daemon.ctl("version")
+    assert code == 0 and out.startswith(f"{said[0]}plimsolld {version} (") and f"pid {daemon.pid})" in out, out
+    assert daemon.json("version") == {"schema": 1, "version": version}
+
+
 # --- roles ------------------------------------------------------------------------------------------------------------
 
 def as_nobody(*groups):
@@ -226,6 +238,19 @@ def test_the_socket_is_open_to_all_and_its_folder_holds_no_secret(nest):
     assert "1000000" not in everything, "no argv in any answer"
 
 
+@needs_root
+def test_a_stale_socket_does_not_hide_the_only_daemon(nest):
+    """A /run of its own, in which a daemon that was killed has left its socket."""
+    left = 'import socket; socket.socket(socket.AF_UNIX).bind("/run/plimsoll/dead.sock")'
+    script = (f"mount -t tmpfs none /run && mkdir /run/plimsoll && /usr/bin/python3 -c '{left}' && test -S /run/plimsoll/dead.sock && "
+              'exec "$0" -- sh -c \'"$0" status; "$0" stop nothing; "$0" --name dead status\' "$1"')
+    done = subprocess.run(["unshare", "--mount", "sh", "-c", script, PLIMSOLLD, PLIMSOLLCTL], capture_output=True, text=True,
+                          env=clean_environment({}), check=False, timeout=60 * SLOW)
+    assert re.match(r"(?s)well\nsh \d", done.stdout), done.stdout + done.stderr
+    assert done.returncode == 4 and "dead.sock: nobody listens" in done.stderr, done.stderr
+    assert done.stderr.count("there is: --name sh") == 2 and "--name dead" not in done.stderr, done.stderr
+
+
 # --- looking ----------------------------------------------------------------------------------------------------------
 
 def test_status_json_has_the_documented_shape(nest):
@@ -289,6 +314,42 @@ def test_events_follow_what_happens_and_since_leaves_out_what_was_seen(nest):
     follower.wait(30 * SLOW)
 
 
+def test_events_of_one_service_and_only_the_last(nest):
+    daemon = nest.daemon(TWO)
+    daemon.wait_ready("two")
+    for name in ("one", "two", "one"):
+        assert daemon.ctl("restart", name)[0] == 0
+    of_one = [event for event in daemon.events() if event["service"] == "one"]
+    assert len(of_one) > 4 and daemon.json("events", "one")["events"] == of_one
+    assert daemon.json("events", "one", "-n", 2)["events"] == of_one[-2:]
+    assert daemon.json("events", "-n", 3)["events"] == daemon.events()[-3:]
+    assert daemon.json("events", "one", "--since", of_one[1]["id"], "-n", 99)["events"] == of_one[2:]
+    code, out, _ = daemon.ctl("events", "one", "-n", 2)
+    assert code == 0 and [line.split()[3] for line in out.splitlines()] == ["one", "one"], out
+    assert of_one[-1]["why"] in out.splitlines()[-1]
+    code, _, err = daemon.ctl("events", "three")
+    assert code == 2 and "one" in err and "two" in err
+    assert daemon.ctl("events", "-n", 0)[0] == 2
+
+
+def test_a_follower_of_one_service_hears_of_no_other(nest):
+    daemon = nest.daemon(TWO)
+    daemon.wait_ready("two")
+    follower = nest.spawn([PLIMSOLLCTL, "--socket", daemon.socket_path, "--json", "events", "two", "-f", "-n", "1"],
+                          stdout=subprocess.PIPE)
+    os.set_blocking(follower.stdout.fileno(), False)
+    heard = []
+
+    def ids():
+        heard.append(follower.stdout.read() or b"")  # None: nothing yet
+        return [json.loads(line)["id"] for line in b"".join(heard).split(b"\n")[:-1]]
+    last = [event["id"] for event in daemon.events() if event["service"] == "two"][-1]
+    wait_until(lambda: ids() == [last], what="the last of before", report=lambda: str(heard))
+    assert daemon.ctl("stop", "one")[0] == 0 and daemon.ctl("stop", "two")[0] == 0
+    after = [event["id"] for event in daemon.events() if event["service"] == "two" and event["id"] >= last]
+    wait_until(lambda: ids() == after, what="all of two and nothing of one", report=lambda: str(heard))
+
+
 # --- hold -------------------------------------------------------------------------------------------------------------
 
 def test_hold_withholds_acts_and_says_so_until_released(nest):
@@ -314,6 +375,12 @@ def test_hold_withholds_acts_and_says_so_until_released(nest):
 def test_hold_for_a_time_ends_by_itself(nest):
     daemon = nest.daemon(ONE)
     daemon.wait_ready("one")
+    code, out, _ = daemon.ctl("hold", "--for", "2h", "--except", "hard")
+    assert code == 0, out
+    until = daemon.status()["daemon"]["hold"]["until"]
+    assert re.fullmatch(r"interventions are held for 2h, but for hard limits, until .* \((in 2h|in 1h 59m)\)\n", out), out
+    assert until[14:19] in out, "its minute and second, in the zone of whoever asks"
+    assert "until released" in daemon.ctl("hold")[1]
     assert daemon.ctl("hold", "--for", "1s")[0] == 0
     assert daemon.status()["daemon"]["hold"]["until"]
     daemon.wait(lambda: not daemon.status()["daemon"].get("hold"), what="its end")

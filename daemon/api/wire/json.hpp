@@ -5,6 +5,7 @@
 // answer unreadable.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -18,7 +19,9 @@ namespace plimsoll::wire {
 template <class T>
 using Parsed = std::variant<T, std::string>;
 
-std::string to_json(const Status& status);         ///< GET /v1/services
+std::string to_json(const Status& status);  ///< GET /v1/services
+/// The same of `count` services that `next` gives one after the other: a thousand of them need not be there at once.
+std::string to_json(const Daemon& daemon, std::size_t count, const std::function<Service()>& next);
 std::string to_json(const Daemon& daemon);         ///< GET /v1/daemon: {"schema", "daemon"}
 std::string to_json(const ServiceDetail& detail);  ///< GET /v1/services/NAME: {"schema", "service", "processes"}
 std::string to_json(const std::vector<EngineOf>& engines);     ///< GET /v1/engines: {"schema", "engines"}

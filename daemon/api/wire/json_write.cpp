@@ -1,5 +1,6 @@
 // Writing needs no tree of values in between: the text is put together in one pass. (Boost.JSON would also write 2.5
 // as 2.5E0.)
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -26,155 +27,224 @@ std::size_t utf8_length(std::string_view s) {
   return length;
 }
 
-void write_escaped(std::string& out, char c) {
+/// The text as it grows: room is made for a whole member at once.
+class Text {
+ public:
+  explicit Text(std::size_t expected) : text_(expected, '\0') {}
+
+  /// Where the next `count` bytes go; took() says how many were used.
+  char* room(std::size_t count) {
+    if (text_.size() - used_ < count) text_.resize(std::max(text_.size() * 2, used_ + count));
+    return text_.data() + used_;
+  }
+  void took(const char* end) { used_ = static_cast<std::size_t>(end - text_.data()); }
+  void put(std::string_view text) {
+    char* at = room(text.size());
+    took(std::copy(text.begin(), text.end(), at));
+  }
+  void put(char c) { put(std::string_view(&c, 1)); }
+  [[nodiscard]] char last() const { return text_[used_ - 1]; }
+  std::string finished() && {
+    text_.resize(used_);
+    return std::move(text_);
+  }
+
+ private:
+  std::string text_;
+  std::size_t used_ = 0;
+};
+
+bool is_plain(char c) {
+  const auto code = static_cast<unsigned char>(c);
+  return code >= 0x20 && code < 0x7F && c != '"' && c != '\\';
+}
+
+/// One that is not plain, or not ASCII.
+void write_escaped(Text& out, char c) {
   static constexpr char digits[] = "0123456789abcdef";
   switch (c) {
-    case '"': out += "\\\""; return;
-    case '\\': out += "\\\\"; return;
-    case '\n': out += "\\n"; return;
-    case '\r': out += "\\r"; return;
-    case '\t': out += "\\t"; return;
+    case '"': return out.put("\\\"");
+    case '\\': return out.put("\\\\");
+    case '\n': return out.put("\\n");
+    case '\r': return out.put("\\r");
+    case '\t': return out.put("\\t");
     default: break;
   }
   const auto code = static_cast<unsigned char>(c);
-  if (code >= 0x20 && code != 0x7F) {
-    out += c;
-    return;
-  }
-  out += "\\u00";
-  out += digits[code >> 4];
-  out += digits[code & 0xF];
+  out.put("\\u00");
+  out.put(digits[code >> 4]);
+  out.put(digits[code & 0xF]);
 }
 
-void write(std::string& out, const std::string& text) {
-  out += '"';
-  for (std::string_view rest = text; !rest.empty();) {
-    const std::size_t length = utf8_length(rest);
-    if (length == 1) {
-      write_escaped(out, rest[0]);
-    } else if (length == 0) {
-      out += "\xEF\xBF\xBD";  // U+FFFD in place of what is no UTF-8
-    } else {
-      out += rest.substr(0, length);
-    }
-    rest.remove_prefix(length == 0 ? 1 : length);
+void write(Text& out, std::string_view text) {
+  out.put('"');
+  while (!text.empty()) {
+    const auto odd = std::find_if_not(text.begin(), text.end(), is_plain);
+    const auto plain = static_cast<std::size_t>(odd - text.begin());
+    out.put(text.substr(0, plain));
+    text.remove_prefix(plain);
+    if (text.empty()) break;
+    const std::size_t length = utf8_length(text);
+    if (length == 1) write_escaped(out, text[0]);
+    if (length == 0) out.put("\xEF\xBF\xBD");  // U+FFFD in place of what is no UTF-8
+    if (length > 1) out.put(text.substr(0, length));
+    text.remove_prefix(length == 0 ? 1 : length);
   }
-  out += '"';
+  out.put('"');
 }
 
-void write(std::string& out, bool value) {
-  out += value ? "true" : "false";
+void write(Text& out, const std::string& text) {
+  write(out, std::string_view(text));
+}
+
+void write(Text& out, bool value) {
+  out.put(value ? std::string_view("true") : std::string_view("false"));
 }
 
 template <std::integral T>
-void write(std::string& out, T value) {
-  char digits[24];
-  out.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
+void write(Text& out, T value) {
+  constexpr std::size_t longest = 24;
+  char* at = out.room(longest);
+  out.took(std::to_chars(at, at + longest, value).ptr);
 }
 
 /// In milliseconds' grain, never with an exponent; what is no number is 0, JSON has no word for it.
-void write(std::string& out, double value) {
-  char digits[400];
-  if (!std::isfinite(value)) value = 0.0;
-  if (std::abs(value) < 1e15) {  // a larger one has no thousandths
-    value = static_cast<double>(static_cast<std::int64_t>(value * 1000 + (value < 0 ? -0.5 : 0.5))) / 1000;
+void write(Text& out, double value) {
+  constexpr double exact = 1e12;  // a thousand times this has all its milliseconds
+  if (!(std::abs(value) < exact)) {
+    char* at = out.room(400);
+    return out.took(std::to_chars(at, at + 400, std::isfinite(value) ? value : 0.0, std::chars_format::fixed).ptr);
   }
-  out.append(digits, std::to_chars(digits, digits + sizeof digits, value, std::chars_format::fixed).ptr);
+  const auto grains = static_cast<long long>(value * 1000 + (value < 0 ? -0.5 : 0.5));
+  if (grains < 0) out.put('-');
+  write(out, std::abs(grains) / 1000);
+  const auto part = static_cast<int>(std::abs(grains) % 1000);
+  if (part == 0) return;
+  const char digits[] = {'.', static_cast<char>('0' + part / 100), static_cast<char>('0' + part / 10 % 10),
+                         static_cast<char>('0' + part % 10)};
+  out.put(std::string_view(digits, part % 10 != 0 ? 4 : part % 100 != 0 ? 3 : 2));
 }
 
-void write(std::string& out, const std::map<std::string, std::string>& values) {
-  out += '{';
+void write(Text& out, const std::map<std::string, std::string>& values) {
+  out.put('{');
   for (bool first = true; const auto& [key, value] : values) {
-    if (!first) out += ',';
+    if (!first) out.put(',');
     first = false;
     write(out, key);
-    out += ':';
+    out.put(':');
     write(out, value);
   }
-  out += '}';
+  out.put('}');
 }
 
 template <class T>
 requires std::is_class_v<T>
-void write(std::string& out, const T& value);
+void write(Text& out, const T& value);
 
 template <class T>
-void write(std::string& out, const std::vector<T>& values) {
-  out += '[';
+void write(Text& out, const std::vector<T>& values) {
+  out.put('[');
   for (bool first = true; const T& value : values) {
-    if (!first) out += ',';
+    if (!first) out.put(',');
     first = false;
     write(out, value);
   }
-  out += ']';
+  out.put(']');
 }
 
 class ObjectWriter {
  public:
-  explicit ObjectWriter(std::string& out) : out_(out) { out_ += '{'; }
-  void close() { out_ += '}'; }
+  explicit ObjectWriter(Text& out) : out_(out) { out_.put('{'); }
+  void close() { out_.put('}'); }
 
-  template <class T>
-  void need(const char* key, const T& value) {
+  template <class T, std::size_t N>
+  void need(const char (&key)[N], const T& value) {
     put_key(key);
     write(out_, value);
   }
-  template <class T>
-  void also(const char* key, const T& value) {
+  template <class T, std::size_t N>
+  void also(const char (&key)[N], const T& value) {
     need(key, value);
   }
-  template <class T>
-  void also(const char* key, const std::optional<T>& value) {
+  template <class T, std::size_t N>
+  void also(const char (&key)[N], const std::optional<T>& value) {
     if (value) need(key, *value);
   }
-  void some(const char* key, const std::string& value) {
+  template <std::size_t N>
+  void some(const char (&key)[N], const std::string& value) {
     if (!value.empty()) need(key, value);
   }
-  void some(const char* key, bool value) {
+  template <std::size_t N>
+  void some(const char (&key)[N], bool value) {
     if (value) need(key, value);
   }
-  template <class T>
-  void null(const char* key, const std::optional<T>& value) {
+  template <class T, std::size_t N>
+  void null(const char (&key)[N], const std::optional<T>& value) {
     put_key(key);
     if (value) {
       write(out_, *value);
     } else {
-      out_ += "null";
+      out_.put("null");
     }
+  }
+  template <class Next, std::size_t N>
+  void each(const char (&key)[N], std::size_t count, const Next& next) {
+    put_key(key);
+    out_.put('[');
+    for (std::size_t i = 0; i < count; ++i) {
+      if (i > 0) out_.put(',');
+      write(out_, next());
+    }
+    out_.put(']');
   }
 
  private:
-  void put_key(const char* key) {
-    if (out_.back() != '{') out_ += ',';
-    out_ += '"';
-    out_ += key;
-    out_ += "\":";
+  template <std::size_t N>
+  void put_key(const char (&key)[N]) {
+    char* at = out_.room(N + 3);
+    if (out_.last() != '{') *at++ = ',';
+    *at++ = '"';
+    at = std::copy_n(key, N - 1, at);
+    *at++ = '"';
+    *at++ = ':';
+    out_.took(at);
   }
-  std::string& out_;
+  Text& out_;
 };
 
 template <class T>
 requires std::is_class_v<T>
-void write(std::string& out, const T& value) {
+void write(Text& out, const T& value) {
   ObjectWriter object(out);
   fields(object, value);
   object.close();
 }
 
+/// A thousand services are 300 kB: the text would be moved ten times while it grows from nothing.
+constexpr std::size_t expected = 256;
+constexpr std::size_t expected_of_service = 320;
+
 template <class Fill>
-std::string body(Fill fill) {
-  std::string out;
+std::string body(Fill fill, std::size_t size = expected) {
+  Text out(size);
   ObjectWriter object(out);
   object.need("schema", schema);
   fill(object);
   object.close();
-  return out;
+  return std::move(out).finished();
 }
 
 }  // namespace
 
 std::string to_json(const Status& status) {
   return body([&](ObjectWriter& object) { fields(object, status); });
+}
+std::string to_json(const Daemon& daemon, std::size_t count, const std::function<Service()>& next) {
+  const auto fill = [&](ObjectWriter& object) {
+    object.need("daemon", daemon);
+    object.each("services", count, next);
+  };
+  return body(fill, 4 * expected + count * expected_of_service);
 }
 std::string to_json(const Daemon& daemon) {
   return body([&](ObjectWriter& object) { object.need("daemon", daemon); });
@@ -195,7 +265,10 @@ std::string to_json(const std::vector<Intervention>& ledger) {
   return body([&](ObjectWriter& object) { object.need("interventions", ledger); });
 }
 std::string to_json(const Answer& answer) {
-  return body([&](ObjectWriter& object) { object.need(answer.status < 400 ? "message" : "error", answer.message); });
+  return body([&](ObjectWriter& object) {
+    if (answer.status < 400) object.need("message", answer.message);
+    if (answer.status >= 400) object.need("error", answer.message);
+  });
 }
 
 std::string to_json(const Command& command) {
@@ -213,9 +286,9 @@ std::string to_json(const Command& command) {
 }
 
 std::string json_text(std::string_view text) {
-  std::string out;
-  write(out, std::string(text));
-  return out;
+  Text out(text.size() + 2);
+  write(out, text);
+  return std::move(out).finished();
 }
 
 }  // namespace plimsoll::wire

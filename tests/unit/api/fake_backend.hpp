@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "daemon/api/server.hpp"
+#include "daemon/api/wire/json.hpp"
 
 namespace plimsoll::api {
 
@@ -36,6 +37,12 @@ struct FakeBackend {
     return status;
   }
 
+  std::optional<wire::Status> status_of(std::string_view name) const {
+    wire::Status one = status();
+    std::erase_if(one.services, [&](const wire::Service& service) { return service.name != name; });
+    return one.services.empty() ? std::nullopt : std::optional(one);
+  }
+
   std::optional<wire::ServiceDetail> service(std::string_view name) const {
     for (const wire::Service& each : status().services)
       if (each.name == name) return wire::ServiceDetail{each, {{1, 0, "sh", "main", "", "running", 4, 5}}};
@@ -56,6 +63,8 @@ struct FakeBackend {
   Backend backend() {
     Backend backend;
     backend.status = [this] { return status(); };
+    backend.status_json = [this] { return wire::to_json(status()); };
+    backend.status_of = [this](std::string_view name) { return status_of(name); };
     backend.daemon = [this] { return status().daemon; };
     backend.service = [this](std::string_view name) { return service(name); };
     backend.events = [this](std::uint64_t after) {

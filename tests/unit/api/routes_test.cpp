@@ -35,6 +35,7 @@ class Routes : public testing::Test {
 TEST_F(Routes, EachResourceIsAnsweredWithItsStructs) {
   EXPECT_EQ(reply("GET", "/v1/daemon").body, wire::to_json(fake.status().daemon));
   EXPECT_EQ(reply("GET", "/v1/services").body, wire::to_json(fake.status()));
+  EXPECT_EQ(reply("GET", "/v1/services?service=bill%20ing").body, wire::to_json(*fake.status_of("bill ing")));
   EXPECT_EQ(reply("GET", "/v1/services/web").body, wire::to_json(*fake.service("web")));
   EXPECT_EQ(reply("GET", "/v1/services/bill%20ing").body, wire::to_json(*fake.service("bill ing")));
   EXPECT_EQ(reply("GET", "/v1/ledger").body, wire::to_json(fake.ledger("")));
@@ -57,6 +58,31 @@ TEST_F(Routes, EventsComeAfterTheIdThatIsGiven) {
   const auto newer = wire::events_from_json(reply("GET", "/v1/events?since=2").body);
   ASSERT_EQ(std::get<0>(newer).size(), 1u);
   EXPECT_EQ(std::get<0>(newer)[0].why, "three");
+}
+
+TEST_F(Routes, EventsAreNarrowedToAServiceAndToTheLast) {
+  for (int i = 0; i < 6; ++i) {
+    fake.add_event("it was " + std::to_string(i));
+    fake.events.back().service = i % 2 == 0 ? "web" : "gone";
+  }
+  const auto ids = [&](const std::string& query) {
+    std::string text;
+    const auto parsed = wire::events_from_json(reply("GET", "/v1/events" + query).body);
+    for (const wire::Event& event : std::get<0>(parsed)) text += std::to_string(event.id);
+    return text;
+  };
+  EXPECT_EQ(ids("?service=web"), "135");
+  EXPECT_EQ(ids("?last=2"), "56");
+  EXPECT_EQ(ids("?last=0"), "");
+  EXPECT_EQ(ids("?last=99"), "123456");
+  EXPECT_EQ(ids("?service=web&last=2"), "35");
+  EXPECT_EQ(ids("?service=web&since=1&last=1"), "5");
+  EXPECT_EQ(ids("?service=gone&since=5"), "6") << "a reload has taken it away; its events are there";
+  EXPECT_EQ(reply("GET", "/v1/events?service=wep").status, 404);
+  EXPECT_EQ(reply("GET", "/v1/events?service=wep&follow=1").status, 404);
+  EXPECT_EQ(std::get<Follow>(ask("GET", "/v1/events?follow=1&service=web")).service, "web");
+  EXPECT_EQ(reply("GET", "/v1/events?follow=1&last=3").status, 400);
+  EXPECT_EQ(reply("GET", "/v1/events?last=x").status, 400);
 }
 
 TEST_F(Routes, EventsAreFollowedOnRequestByQueryOrByHeader) {
@@ -85,8 +111,9 @@ TEST_F(Routes, CommandsAreReadWithTheirService) {
 }
 
 TEST_F(Routes, AnUnknownServiceIsA404ThatNamesTheKnownOnes) {
-  for (const Reply& each : {reply("GET", "/v1/services/wep"), reply("GET", "/v1/ledger?service=wep"),
-                            reply("POST", "/v1/services/wep/actions", R"({"do":"stop"})")}) {
+  for (const Reply& each :
+       {reply("GET", "/v1/services/wep"), reply("GET", "/v1/services?service=wep"),
+        reply("GET", "/v1/ledger?service=wep"), reply("POST", "/v1/services/wep/actions", R"({"do":"stop"})")}) {
     EXPECT_EQ(each.status, 404);
     EXPECT_EQ(error_of(each), "there is no service 'wep'; there are: web, bill ing");
   }

@@ -202,6 +202,30 @@ TEST_F(ServerTest, AnAnswerAfterTheServerIsGoneIsNothing) {
   EXPECT_TRUE(ended);
 }
 
+TEST_F(ServerTest, AnAnswerThatNoSocketHoldsComesWhole) {
+  serve();
+  for (int i = 0; i < 100; ++i) fake.add_event(std::string(20'000, 'x') + std::to_string(i));
+  const sys::Fd client = connect("GET /v1/events HTTP/1.1\r\nConnection: close\r\n\r\n");
+  const std::string text = until_closed(client);
+  EXPECT_EQ(text.substr(text.find("\r\n\r\n") + 4), wire::to_json(fake.events));
+}
+
+TEST_F(ServerTest, AFollowerOfAServiceHearsOfNoOther) {
+  serve();
+  const auto add = [&](const char* service, const char* why) {
+    fake.add_event(why);
+    fake.events.back().service = service;
+    if (server) server->events_added();
+  };
+  add("web", "one");
+  const sys::Fd client = connect("GET /v1/events?follow=1&since=0&service=web HTTP/1.1\r\n\r\n");
+  add("api", "two");
+  add("web", "three");
+  const std::string text = until(client, "three");
+  EXPECT_NE(text.find("one"), text.npos);
+  EXPECT_EQ(text.find("two"), text.npos);
+}
+
 TEST_F(ServerTest, AFollowerGetsWhatWasAndWhatComes) {
   serve();
   fake.add_event("one");

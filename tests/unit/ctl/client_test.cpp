@@ -114,6 +114,10 @@ TEST(Client, ASocketThatNobodyListensToIsPassedOver) {
     const auto got = std::get<Client>(connected).get("/", 5s);
     EXPECT_TRUE(std::holds_alternative<Response>(got));
   }
+  {
+    const Listener alive("", false);
+    EXPECT_EQ(listened_at({folder + "/dead", alive.path(), folder + "/none"}), std::vector<std::string>{alive.path()});
+  }
   const auto none = Client::connect({folder + "/dead"});
   EXPECT_NE(std::get<Failure>(none).message.find("nobody listens"), std::string::npos);
   ::unlink((folder + "/dead").c_str());

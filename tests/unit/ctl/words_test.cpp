@@ -85,8 +85,11 @@ TEST_F(Words, ColumnsAreAsWideAsTheirWidestCellInSignsNotBytes) {
   table.add({{"├─ ä"}, {""}, {"x"}});
   table.add({{"long one"}, {"b"}, {""}});
   const Look look = at("2026-11-21T06:00:00Z");
-  const std::vector<std::string> expected{"> A         B  C", "> ├─ ä         x", "> long one  b"};
-  EXPECT_EQ(table.lines("> ", look), expected);
+  std::string text;
+  table.write(text, "> ", look);
+  EXPECT_EQ(text, "> A         B  C\n> ├─ ä         x\n> long one  b\n");
+  table.write_row(text = "", 1, "", look);
+  EXPECT_EQ(text, "├─ ä         x\n");
 }
 
 }  // namespace

@@ -70,6 +70,20 @@ TEST(Json, EveryStructComesBackAsItWasSent) {
   expect_round_trip(std::vector<Intervention>{sample_intervention(), Intervention{}}, ledger_from_json);
 }
 
+TEST(Json, AStatusIsTheSameTextAServiceAtATime) {
+  for (std::size_t count : {0, 1, 3, 200}) {
+    Status status{sample_daemon(), {}};
+    for (std::size_t i = 0; i < count; ++i) {
+      status.services.push_back(i % 2 == 0 ? sample_service() : Service{});
+      status.services.back().name = "s" + std::to_string(i);
+    }
+    auto next = status.services.begin();
+    const std::string text = to_json(status.daemon, count, [&] { return *next++; });
+    EXPECT_EQ(text, to_json(status));
+    expect_round_trip(status, status_from_json);
+  }
+}
+
 TEST(Json, FieldsComeBackInTheirOwnPlaces) {
   const auto parsed = ledger_from_json(to_json(std::vector<Intervention>{sample_intervention()}));
   const Intervention& act = std::get<0>(parsed).at(0);
@@ -143,6 +157,21 @@ TEST(Json, WhatAnOlderOrNewerDaemonSendsIsStillRead) {
             "accepted");
 }
 
+TEST(Json, TheOrderOfTheMembersAndWhatIsInUnknownOnesDoNotMatter) {
+  const auto parsed = status_from_json(
+      R"({"more":{"services":[1,{"a":[[]]}],"x":"\u0041"},"services":[{"note":"n","engines":[],"last_exit":null,"more":[{}],)"
+      R"("tree_rss_bytes":6,"rss_bytes":5,"uptime_seconds":3,"restarts":4,"run":1,"pid":null,"state":"ready","name":"w\u0065b"}],)"
+      R"("daemon":{"well":true,"sources":{"z":"1","a":"\"2\""},"mode":"act","config":"","uptime_seconds":18446744073709551615,)"
+      R"("pid":1,"version":"","name":"main"},"schema":1})");
+  ASSERT_TRUE(std::holds_alternative<Status>(parsed)) << std::get<std::string>(parsed);
+  const auto& status = std::get<Status>(parsed);
+  EXPECT_EQ(status.services.at(0).name, "web");
+  EXPECT_EQ(status.services.at(0).tree_rss_bytes, 6u);
+  EXPECT_EQ(status.services.at(0).note, "n");
+  EXPECT_EQ(status.daemon.sources.at("a"), "\"2\"");
+  EXPECT_EQ(status.daemon.uptime_seconds, 18446744073709551616.0);
+}
+
 TEST(Json, WhatIsWrongIsNamedWithItsPlace) {
   const std::string text = to_json(Status{sample_daemon(), {sample_service()}});
   EXPECT_EQ(error_of(status_from_json(with(text, R"("state":"ready")", R"("state":1)"))),
@@ -161,6 +190,12 @@ TEST(Json, WhatIsWrongIsNamedWithItsPlace) {
             "daemon.uptime_seconds: must be a number");
   EXPECT_EQ(error_of(status_from_json(with(text, R"("environ":"yes")", R"("environ":true)"))),
             "daemon.sources.environ: must be a text");
+  EXPECT_EQ(error_of(status_from_json(with(text, R"("run":3)", R"("run":3,"run":3)"))),
+            "services[0].run: is there twice");
+  EXPECT_EQ(error_of(status_from_json(with(text, R"("run":3)", R"("run":[3])"))),
+            "services[0].run: must be a whole number");
+  EXPECT_EQ(error_of(status_from_json(with(text, R"("last_exit":{)", R"("last_exit":[],"more":{)"))),
+            "services[0].last_exit: must be an object");
   EXPECT_EQ(error_of(daemon_from_json(R"({"schema":1,"daemon":[]})")), "daemon: must be an object");
   EXPECT_EQ(error_of(events_from_json(R"({"schema":1,"events":{}})")), "events: must be an array");
 }
@@ -174,6 +209,9 @@ TEST(Json, BodiesOfAnotherSchemaAndNoBodiesAreRefused) {
        {"", "{", "{\"schema\":1", "{\"schema\":1}x", "nonsense", "{'schema':1}", "\xff", "{\"schema\":1,}"})
     EXPECT_TRUE(error_of(events_from_json(text)).starts_with("the body is not JSON")) << text;
   EXPECT_TRUE(error_of(events_from_json(std::string(10'000, '['))).starts_with("the body is not JSON"));
+  EXPECT_TRUE(error_of(events_from_json(R"({"schema":1,"events":[3],"x")")).starts_with("the body is not JSON"))
+      << "whatever is wrong before";
+  EXPECT_EQ(error_of(events_from_json(R"({"schema":[1],"events":[3]})")), "schema: must be 1, the only one known here");
 }
 
 }  // namespace
