@@ -182,7 +182,7 @@ void View::add_memory(wire::Service& service, const ServiceLife& life, const Tre
   const Process* main = life.main == core::nobody ? nullptr : core::find_process(world_, life.main);
   if (main != nullptr && main->alive()) service.pid = life.main.pid;
   if (main != nullptr) {
-    const core::ProcessId app = main->program.wrapper ? core::app_process(world_, service.name) : life.main;
+    const core::ProcessId app = main->program->wrapper ? core::app_process(world_, service.name) : life.main;
     if (const core::Sample* reading = of(tree.readings, app)) service.rss_bytes = reading->rss.count;
   }
   for (const core::Sample& reading : tree.readings) service.tree_rss_bytes += reading.rss.count;
