@@ -57,7 +57,7 @@ void Journal::add(const core::Entry& entry, WallTime at) {
   Kept& kept = kept_.emplace_back(pack(entry));
   kept.id = next_++;
   kept.at = at;
-  print(entry.level, entry.service, entry.why);
+  print(entry.level, entry.service, entry.why, at);
   bytes_ += size_of(kept);
   while (bytes_ > kept_bytes && kept_.size() > 1) {
     bytes_ -= size_of(kept_.front());
@@ -107,7 +107,7 @@ std::size_t Journal::size_of(const Kept& kept) {
 }
 
 void Journal::note(core::Level level, const std::string& sentence) {
-  print(level, {}, sentence);
+  print(level, {}, sentence, std::chrono::time_point_cast<WallTime::duration>(std::chrono::system_clock::now()));
   write_out();
 }
 
@@ -125,9 +125,10 @@ std::vector<wire::Event> Journal::since(std::uint64_t after) const {
   return found;
 }
 
-void Journal::print(core::Level level, const std::string& service, const std::string& sentence) {
+/// With the moment at which it was decided: the line may be made later.
+void Journal::print(core::Level level, const std::string& service, const std::string& sentence, WallTime at) {
   constexpr std::size_t most_waiting = 16 * 1024;
-  log_->log(to_spdlog(level), "{}: {}", service.empty() ? "plimsolld" : service, sentence);
+  log_->log(at, {}, to_spdlog(level), fmt::format("{}: {}", service.empty() ? "plimsolld" : service, sentence));
   if (lines_.size() > most_waiting) write_out();
 }
 

@@ -58,7 +58,7 @@ class Journal {
   static Kept pack(const core::Entry& entry);
   [[nodiscard]] wire::Event unpack(const Kept& kept) const;
   static std::size_t size_of(const Kept& kept);
-  void print(core::Level level, const std::string& service, const std::string& sentence);
+  void print(core::Level level, const std::string& service, const std::string& sentence, WallTime at);
 
   std::string boot_;
   LineSink& sink_;
