@@ -36,7 +36,6 @@ class Journal {
  private:
   /// What most events do not have.
   struct Numbers {
-    std::optional<int> pid;
     std::optional<Bytes> limit;
     std::optional<Bytes> rss;
     std::optional<Bytes> peak;
@@ -49,6 +48,7 @@ class Journal {
     core::EventKind kind = core::EventKind::daemon;
     std::optional<core::Outcome> outcome;
     bool would = false;
+    std::optional<int> pid;
     std::string texts;  ///< service, rule and rung with a NUL behind each, and why
     Rare<Numbers> numbers;
   };
