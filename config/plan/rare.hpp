@@ -15,7 +15,7 @@ class Rare {
  public:
   Rare() = default;
   Rare(std::nullopt_t) {}
-  template <class From>
+  template <class From>  // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): copies are not taken by it
   requires(!std::same_as<std::remove_cvref_t<From>, Rare> && std::constructible_from<T, From>) Rare(From&& from)
       : held_(std::make_unique<T>(std::forward<From>(from))) {}
 

@@ -17,10 +17,10 @@ class Shared {
  public:
   /// T's own default, which takes no memory.
   Shared() = default;
-  template <class From>
+  template <class From>  // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): copies are not taken by it
   requires(!std::same_as<std::remove_cvref_t<From>, Shared> && std::convertible_to<From, T>) Shared(From&& from)
       : held_(std::make_shared<T>(std::forward<From>(from))) {}
-  template <class From = T>
+  template <class From = T>  // NOLINTNEXTLINE(misc-unconventional-assign-operator): as of std::optional
   requires(!std::same_as<std::remove_cvref_t<From>, Shared> && std::convertible_to<From, T>) Shared& operator=(
       From&& from) {
     held_ = std::make_shared<T>(std::forward<From>(from));

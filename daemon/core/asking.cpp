@@ -20,45 +20,47 @@ void count(Asking& asking, bool passed, const std::string& detail) {
 
 }  // namespace
 
-void ask_when_due(Turn& turn, Asking& asking, AskProbe question, Duration interval) {
-  if (asking.id != 0 || turn.now.steady < asking.next) return;
-  question.id = asking.id = turn.world.next_probe++;
-  asking.next = turn.now.steady + interval;
-  asking.answer_by = turn.now.steady + question.timeout + edge_may_be_late;
+void ask_when_due(Turn& turn, Shared<Asking>& asking, AskProbe question, Duration interval) {
+  if (asking->id != 0 || turn.now.steady < asking->next) return;
+  Asking& asked = asking.edit();
+  question.id = asked.id = turn.world.next_probe++;
+  asked.next = turn.now.steady + interval;
+  asked.answer_by = turn.now.steady + question.timeout + edge_may_be_late;
   turn.emit(std::move(question));
 }
 
-bool take_answer(Turn& turn, Asking& asking, const ProbeAnswered& answer) {
-  if (asking.id == 0 || asking.id != answer.probe) return false;
+bool take_answer(Turn& turn, Shared<Asking>& asking, const ProbeAnswered& answer) {
+  if (asking->id == 0 || asking->id != answer.probe) return false;
   turn.changed = true;
+  Asking& asked = asking.edit();
   if (answer.asked) {
-    count(asking, answer.passed, answer.detail);
+    count(asked, answer.passed, answer.detail);
     return true;
   }
   // What failed before did so in a row that goes on: neither well nor worse.
-  asking.id = 0;
-  asking.answer_by = never;
-  asking.unasked = true;
+  asked.id = 0;
+  asked.answer_by = never;
+  asked.unasked = true;
   return true;
 }
 
-void say_unasked(Turn& turn, Asking& asking, const ProbeAnswered& answer, Entry said) {
-  if (answer.asked || !asking.unasked_said.due(turn.now.steady, between_sayings)) return;
+void say_unasked(Turn& turn, Shared<Asking>& asking, const ProbeAnswered& answer, Entry said) {
+  if (answer.asked || !asking.edit().unasked_said.due(turn.now.steady, between_sayings)) return;
   said.why = said.why + " cannot be asked whether it is well: " + answer.detail + "; nothing is concluded from that";
   said.level = Level::warning;
   record(turn, std::move(said));
 }
 
-bool answer_is_overdue(Turn& turn, Asking& asking) {
-  if (asking.id == 0 || turn.now.steady < asking.answer_by) return false;
-  turn.emit(CancelProbe{asking.id});
-  count(asking, false, "no answer");
+bool answer_is_overdue(Turn& turn, Shared<Asking>& asking) {
+  if (asking->id == 0 || turn.now.steady < asking->answer_by) return false;
+  turn.emit(CancelProbe{asking->id});
+  count(asking.edit(), false, "no answer");
   turn.changed = true;
   return true;
 }
 
-void stop_asking(Turn& turn, Asking& asking) {
-  if (asking.id != 0) turn.emit(CancelProbe{asking.id});
+void stop_asking(Turn& turn, Shared<Asking>& asking) {
+  if (asking->id != 0) turn.emit(CancelProbe{asking->id});
   asking = {};
 }
 

@@ -111,7 +111,7 @@ void take_spawn_failure(Turn& turn, const SpawnFailed& failed) {
                                 : for_want_of_something(failed) ? Afterwards::back_off
                                                                 : by_policy(turn, life, *life.last_exit);
   const std::string why = failed.step + ": " + failed.message;
-  if (count_refusal(turn, life.refusal, why) || afterwards != Afterwards::back_off) {
+  if (count_refusal(turn, life.refusal.edit(), why) || afterwards != Afterwards::back_off) {
     Entry said =
         entry(EventKind::service_state, failed.service, "cannot start: " + why + "; " + followed_by(afterwards));
     said.level = Level::error;

@@ -36,7 +36,7 @@ void set_state(Turn& turn, const std::string& service, ServiceState state, std::
   if (state == ServiceState::backoff || state == ServiceState::failed || state == ServiceState::stopped)
     said.exit = life.last_exit;
   const bool comes_and_goes = state == ServiceState::backoff || state == ServiceState::starting;
-  if (!life.refusal.quiet || !comes_and_goes) record(turn, said);
+  if (!life.refusal->quiet || !comes_and_goes) record(turn, said);
 }
 
 void main_ended(Turn& turn, Process& main) {

@@ -64,11 +64,11 @@ bool sends_keep_alives(const Liveness& live) {
 
 /// From one keep-alive to the next: what the app has said, else the plan.
 Duration keep_alive_time(const ServiceLife& life) {
-  return life.notices.alive_by.value_or(life.plan->live->timeout);
+  return life.notices->alive_by.value_or(life.plan->live->timeout);
 }
 
 bool rests(const World& world, const ServiceLife& life) {
-  return world.now.steady < life.notices.rests_until;
+  return world.now.steady < life.notices->rests_until;
 }
 
 void begin_service_ladder(Turn& turn, const std::string& name, ServiceLife& life) {
@@ -79,23 +79,23 @@ void begin_service_ladder(Turn& turn, const std::string& name, ServiceLife& life
   ladder.cause = Cause::hung;
   ladder.subject = app_process(turn.world, name);
   ladder.rungs = life.plan->on_hung;
-  Intervention& ledger = open_intervention(turn, name, Cause::hung, name + " is hung: " + life.liveness.last);
+  Intervention& ledger = open_intervention(turn, name, Cause::hung, name + " is hung: " + life.liveness->last);
   ledger.pid = ladder.subject.pid;
   begin_ladder(turn, {name, {}, nobody}, std::move(ladder), &ledger);
 }
 
 void judge_service(Turn& turn, const std::string& name, ServiceLife& life) {
   const Liveness& live = *life.plan->live;
-  if (!life.hung && life.liveness.failed >= live.failures) {
+  if (!life.hung && life.liveness->failed >= live.failures) {
     life.hung = true;
     turn.changed = true;
     Entry said = entry(EventKind::service_state, name,
-                       "hung: " + (sends_keep_alives(live) ? life.liveness.last
+                       "hung: " + (sends_keep_alives(live) ? life.liveness->last
                                                            : std::to_string(live.failures) +
-                                                                 " questions in a row failed, " + life.liveness.last));
+                                                                 " questions in a row failed, " + life.liveness->last));
     said.level = Level::warning;
     record(turn, said);
-  } else if (life.hung && life.liveness.passed >= live.successes) {
+  } else if (life.hung && life.liveness->passed >= live.successes) {
     life.hung = false;
     turn.changed = true;
     record(turn, entry(EventKind::service_state, name, "well again"));
@@ -106,12 +106,12 @@ void judge_service(Turn& turn, const std::string& name, ServiceLife& life) {
 void wait_for_keep_alive(Turn& turn, ServiceLife& life) {
   const Duration within = keep_alive_time(life);
   const bool at_rest = !lets_ask(life.own.ladder) || life.round;
-  if (life.liveness.next == never || at_rest) life.liveness.next = turn.now.steady + within;
-  if (turn.now.steady < life.liveness.next) return;
-  life.liveness.passed = 0;
-  life.liveness.failed = life.plan->live->failures;
-  life.liveness.last = "no keep-alive (WATCHDOG=1) for " + to_text(within);
-  life.liveness.next = turn.now.steady + within;
+  if (life.liveness->next == never || at_rest) life.liveness.edit().next = turn.now.steady + within;
+  if (turn.now.steady < life.liveness->next) return;
+  life.liveness.edit().passed = 0;
+  life.liveness.edit().failed = life.plan->live->failures;
+  life.liveness.edit().last = "no keep-alive (WATCHDOG=1) for " + to_text(within);
+  life.liveness.edit().next = turn.now.steady + within;
   turn.changed = true;
 }
 
@@ -128,8 +128,8 @@ void settle_service(Turn& turn, const std::string& name, ServiceLife& life) {
   judge_service(turn, name, life);
   if (life.hung) begin_service_ladder(turn, name, life);
   if (sends_keep_alives(live)) return;
-  if (life.liveness.id == 0 && life.liveness.next == never) {
-    life.liveness.next = std::max(life.ready_at, life.notices.rests_until) + live.interval;
+  if (life.liveness->id == 0 && life.liveness->next == never) {
+    life.liveness.edit().next = std::max(life.ready_at, life.notices->rests_until) + live.interval;
   }
   if (!lets_ask(life.own.ladder) || life.round) return;
   ask_when_due(turn, life.liveness, question(live, name, app_process(turn.world, name)), live.interval);
@@ -167,12 +167,12 @@ std::string why_hung(const Turn& turn, const Process& process) {
   const Engine& engine = *process.engine;
   return who + (is_stopped(turn, engine)
                     ? "it has been stopped for " + short_duration(turn.now.steady - *engine.stopped_since)
-                    : engine.liveness.last);
+                    : engine.liveness->last);
 }
 
 void judge_engine(Turn& turn, Process& process, const Liveness* live) {
   Engine& engine = *process.engine;
-  const bool fails = live != nullptr && engine.liveness.failed >= live->failures;
+  const bool fails = live != nullptr && engine.liveness->failed >= live->failures;
   const bool stopped = is_stopped(turn, engine);
   if (engine.state == EngineState::live && (fails || stopped)) {
     engine.state = EngineState::hung;
@@ -182,7 +182,7 @@ void judge_engine(Turn& turn, Process& process, const Liveness* live) {
     record(turn, said);
     return;
   }
-  const bool passes = live == nullptr || engine.liveness.passed >= live->successes;
+  const bool passes = live == nullptr || engine.liveness->passed >= live->successes;
   if (engine.state == EngineState::hung && !fails && !stopped && passes) {
     engine.state = EngineState::live;
     turn.changed = true;
@@ -199,7 +199,8 @@ void settle_engine(Turn& turn, Process& process) {
   judge_engine(turn, process, live);
   if (engine.state == EngineState::hung) begin_engine_ladder(turn, process, why_hung(turn, process));
   if (live == nullptr) return;
-  if (engine.liveness.id == 0 && engine.liveness.next == never) engine.liveness.next = turn.now.steady + live->interval;
+  if (engine.liveness->id == 0 && engine.liveness->next == never)
+    engine.liveness.edit().next = turn.now.steady + live->interval;
   const Slot* slot = find_slot(turn.world, process);
   if (slot != nullptr && !lets_ask(slot->ladder)) return;
   ask_when_due(turn, engine.liveness, question(*live, process.service, process.id), live->interval);
@@ -233,10 +234,10 @@ void take_keep_alive(Turn& turn, const std::string& service, ServiceLife& life, 
   if (!live || !sends_keep_alives(*live) || !serves(life) || rests(turn.world, life)) return;
   turn.touch(service);
   turn.changed = true;
-  life.liveness.passed = hung ? 0 : life.liveness.passed + 1;
-  life.liveness.failed = hung ? live->failures : 0;
-  if (hung) life.liveness.last = "it says so itself (WATCHDOG=trigger)";
-  life.liveness.next = turn.now.steady + keep_alive_time(life);
+  life.liveness.edit().passed = hung ? 0 : life.liveness->passed + 1;
+  life.liveness.edit().failed = hung ? live->failures : 0;
+  if (hung) life.liveness.edit().last = "it says so itself (WATCHDOG=trigger)";
+  life.liveness.edit().next = turn.now.steady + keep_alive_time(life);
 }
 
 void rest_liveness(Turn& turn, ServiceLife& life) {
@@ -262,7 +263,7 @@ Steady engine_deadline(const World& world, const ServiceLife& life, const Proces
   const Engine& engine = *process.engine;
   const Slot* slot = find_slot(world, process);
   Steady first = turn_deadline(world, engine.state == EngineState::hung, life, slot);
-  const bool asks = engine.liveness.id != 0 || slot == nullptr || lets_ask(slot->ladder);
+  const bool asks = engine.liveness->id != 0 || slot == nullptr || lets_ask(slot->ladder);
   if (asked_of(world, process) != nullptr && asks) first = std::min(first, asking_deadline(engine.liveness));
   const bool to_be_judged = engine.stopped_since && engine.state == EngineState::live;
   return to_be_judged ? std::min(first, *engine.stopped_since + stopped_is_hung) : first;
@@ -276,9 +277,9 @@ Steady liveness_deadline(const World& world, const std::string& service) {
   const ServiceLife& life = found->second;
   Steady first = never;
   if (life.plan->live && rests(world, life)) {
-    first = life.notices.rests_until;
+    first = life.notices->rests_until;
   } else if (life.plan->live) {
-    const bool asks = life.liveness.id != 0 || (lets_ask(life.own.ladder) && !life.round);
+    const bool asks = life.liveness->id != 0 || (lets_ask(life.own.ladder) && !life.round);
     first = turn_deadline(world, life.hung, life, &life.own);
     if (asks) first = std::min(first, asking_deadline(life.liveness));
   }

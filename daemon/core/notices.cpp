@@ -37,7 +37,7 @@ void take_main(Turn& turn, const Notified& said, ServiceLife& life) {
 
 /// For as long as a start, or a stop, may take.
 void rest(Turn& turn, ServiceLife& life, Duration time) {
-  life.notices.rests_until = turn.now.steady + time;
+  life.notices.edit().rests_until = turn.now.steady + time;
   rest_liveness(turn, life);
   turn.changed = true;
 }
@@ -55,9 +55,9 @@ void take_notice(Turn& turn, const Notified& said) {
   const auto found = turn.world.services.find(said.service);
   if (found == turn.world.services.end() || found->second.run != said.run || found->second.main == nobody) return;
   ServiceLife& life = found->second;
-  if (said.status) life.notices.status = *said.status;
+  if (said.status) life.notices.edit().status = *said.status;
   if (said.main) take_main(turn, said, life);
-  if (said.alive_by) life.notices.alive_by = said.alive_by;
+  if (said.alive_by) life.notices.edit().alive_by = said.alive_by;
   if (said.extend) extend(turn, life, *said.extend);
   if (said.reloading && life.state == ServiceState::ready) {
     say(turn, said, "it reloads");

@@ -11,12 +11,20 @@ bool counts(const Process& process) {
   return process.alive() || process.engine;
 }
 
+void put(std::vector<ProcessId>& list, ProcessId id) {
+  list.insert(std::upper_bound(list.begin(), list.end(), id), id);
+}
+
+void take_out(std::vector<ProcessId>& list, ProcessId id) {
+  const auto at = std::lower_bound(list.begin(), list.end(), id);
+  if (at != list.end() && *at == id) list.erase(at);
+}
+
 }  // namespace
 
 Process& Processes::insert(Process process) {
   erase(process.id);
-  enlist(recorded_of_, process.service, process.id);
-  if (counts(process)) enlist(of_, process.service, process.id);
+  enlist(process.service, process);
   if (!process.alive()) dead_.insert(process.id);
   const ProcessId id = process.id;
   return all_.emplace(id, std::move(process)).first->second;
@@ -25,64 +33,61 @@ Process& Processes::insert(Process process) {
 void Processes::erase(ProcessId id) {
   const auto found = all_.find(id);
   if (found == all_.end()) return;
-  strike(recorded_of_, found->second.service, id);
-  strike(of_, found->second.service, id);
+  strike(found->second.service, id);
   dead_.erase(id);
   all_.erase(found);
 }
 
 void Processes::moved(const Process& process, const std::string& before) {
   if (process.service == before) return;
-  strike(recorded_of_, before, process.id);
-  strike(of_, before, process.id);
-  enlist(recorded_of_, process.service, process.id);
-  if (counts(process)) enlist(of_, process.service, process.id);
+  strike(before, process.id);
+  enlist(process.service, process);
 }
 
 void Processes::died(const Process& process) {
   dead_.insert(process.id);
-  if (!counts(process)) strike(of_, process.service, process.id);
+  if (counts(process)) return;
+  if (const auto found = lists_.find(process.service); found != lists_.end()) take_out(found->second.of, process.id);
 }
 
 const std::vector<ProcessId>& Processes::of(const std::string& service) const {
-  return find_in(of_, service);
+  return lists_of(service).of;
 }
 
 const std::vector<ProcessId>& Processes::recorded_of(const std::string& service) const {
-  return find_in(recorded_of_, service);
+  return lists_of(service).recorded_of;
 }
 
 bool Processes::consistent() const {
-  Lists of;
-  Lists recorded_of;
+  std::map<std::string, Lists> lists;
   std::set<ProcessId> dead;
   for (const auto& [id, process] : all_) {
-    recorded_of[process.service].push_back(id);
-    if (counts(process)) of[process.service].push_back(id);
+    Lists& lists_of_it = lists[process.service];
+    lists_of_it.recorded_of.push_back(id);
+    if (counts(process)) lists_of_it.of.push_back(id);
     if (!process.alive()) dead.insert(id);
   }
-  return of == of_ && recorded_of == recorded_of_ && dead == dead_;
+  return lists == lists_ && dead == dead_;
 }
 
-void Processes::enlist(Lists& lists, const std::string& service, ProcessId id) {
-  std::vector<ProcessId>& list = lists[service];
-  list.insert(std::upper_bound(list.begin(), list.end(), id), id);
+void Processes::enlist(const std::string& service, const Process& process) {
+  Lists& lists = lists_[service];
+  put(lists.recorded_of, process.id);
+  if (counts(process)) put(lists.of, process.id);
 }
 
-void Processes::strike(Lists& lists, const std::string& service, ProcessId id) {
-  const auto found = lists.find(service);
-  if (found == lists.end()) return;
-  std::vector<ProcessId>& list = found->second;
-  const auto at = std::lower_bound(list.begin(), list.end(), id);
-  if (at == list.end() || *at != id) return;
-  list.erase(at);
-  if (list.empty()) lists.erase(found);
+void Processes::strike(const std::string& service, ProcessId id) {
+  const auto found = lists_.find(service);
+  if (found == lists_.end()) return;
+  take_out(found->second.of, id);
+  take_out(found->second.recorded_of, id);
+  if (found->second.recorded_of.empty()) lists_.erase(found);
 }
 
-const std::vector<ProcessId>& Processes::find_in(const Lists& lists, const std::string& service) {
-  static const std::vector<ProcessId> none;
-  const auto found = lists.find(service);
-  return found == lists.end() ? none : found->second;
+const Processes::Lists& Processes::lists_of(const std::string& service) const {
+  static const Lists none;
+  const auto found = lists_.find(service);
+  return found == lists_.end() ? none : found->second;
 }
 
 }  // namespace plimsoll::core

@@ -46,14 +46,18 @@ class Processes {
   [[nodiscard]] bool consistent() const;
 
  private:
-  using Lists = std::map<std::string, std::vector<ProcessId>>;
-  static void enlist(Lists& lists, const std::string& service, ProcessId id);
-  static void strike(Lists& lists, const std::string& service, ProcessId id);
-  static const std::vector<ProcessId>& find_in(const Lists& lists, const std::string& service);
+  /// Of one service.
+  struct Lists {
+    std::vector<ProcessId> of;
+    std::vector<ProcessId> recorded_of;
+    friend bool operator==(const Lists&, const Lists&) = default;
+  };
+  void enlist(const std::string& service, const Process& process);
+  void strike(const std::string& service, ProcessId id);
+  [[nodiscard]] const Lists& lists_of(const std::string& service) const;
 
   Map all_;
-  Lists of_;
-  Lists recorded_of_;
+  std::map<std::string, Lists> lists_;
   std::set<ProcessId> dead_;
 };
 

@@ -37,17 +37,17 @@ bool waits_for_ready(const ServiceLife& life) {
 }
 
 std::string not_in_time(const ServiceLife& life) {
-  const std::string& last = life.readiness.last;
+  const std::string& last = life.readiness->last;
   return "not ready after " + to_text(life.launched->ready->timeout) +
-         (life.readiness.unasked ? " (it could not be asked)"
-          : last.empty()         ? ""
-                                 : " (" + last + ")");
+         (life.readiness->unasked ? " (it could not be asked)"
+          : last.empty()          ? ""
+                                  : " (" + last + ")");
 }
 
 void time_is_over(Turn& turn, const std::string& service, ServiceLife& life) {
   const std::string why = not_in_time(life);
   // It is our own want that it was not asked: no reason to end it.
-  const bool ends = life.launched->ready->restart_on_timeout && !life.readiness.unasked;
+  const bool ends = life.launched->ready->restart_on_timeout && !life.readiness->unasked;
   if (ends && !withheld(turn.world, false)) return end_as_failed(turn, service, why);
   set_state(turn, service, ServiceState::late, "late: " + why + "; it is left alone");
   if (ends) withhold_end(turn, service, why);
@@ -69,9 +69,9 @@ void begin_readiness(Turn& turn, const std::string& service, ServiceLife& life) 
   set_state(turn, service, ServiceState::starting, "started, not ready yet: " + run_text(life));
   life.deadline = turn.now.steady + plan.ready->timeout;
   if (const auto* delay = std::get_if<DelayProbe>(&plan.ready->how)) {
-    life.readiness.next = turn.now.steady + delay->after;
+    life.readiness.edit().next = turn.now.steady + delay->after;
   } else if (is_asked(plan.ready->how)) {
-    life.readiness.next = turn.now.steady;
+    life.readiness.edit().next = turn.now.steady;
   }
 }
 
@@ -96,7 +96,7 @@ void take_ready_said(Turn& turn, const ReadySaid& said) {
 }
 
 void take_ready_notice(Turn& turn, const Notified& said, ServiceLife& life) {
-  life.notices.rests_until = Steady::min();
+  life.notices.edit().rests_until = Steady::min();
   if (!waits_for_ready(life) || !std::holds_alternative<NotifyProbe>(life.launched->ready->how)) return;
   become_ready(turn, said.service, life,
                "ready" + took(turn, life) + ": " + run_text(life) + ", process " + std::to_string(said.sender) +
@@ -108,10 +108,10 @@ void settle_readiness(Turn& turn, const std::string& service, ServiceLife& life)
   const Readiness& ready = *life.launched->ready;
   if (life.state == ServiceState::starting && turn.now.steady >= life.deadline)
     return time_is_over(turn, service, life);
-  if (life.overdue && !life.readiness.unasked && !withheld(turn.world, false))
+  if (life.overdue && !life.readiness->unasked && !withheld(turn.world, false))
     return end_as_failed(turn, service, not_in_time(life));
   if (std::holds_alternative<DelayProbe>(ready.how)) {
-    if (turn.now.steady >= life.readiness.next)
+    if (turn.now.steady >= life.readiness->next)
       become_ready(turn, service, life, "ready" + took(turn, life) + ": " + run_text(life));
     return;
   }

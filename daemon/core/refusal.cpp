@@ -37,8 +37,9 @@ bool count_refusal(const Turn& turn, Refusal& refusal, std::string why) {
   return !refusal.quiet;
 }
 
-void end_refusal(Turn& turn, const std::string& service, Refusal& refusal) {
-  const Refusal ended = std::exchange(refusal, {});
+void end_refusal(Turn& turn, const std::string& service, Shared<Refusal>& refusal) {
+  const Shared<Refusal> held = std::exchange(refusal, {});
+  const Refusal& ended = *held;
   if (ended.tries < 2) return;
   record(turn, entry(EventKind::service_state, service,
                      "can be started again, after " + std::to_string(ended.tries) + " tries in " +

@@ -17,7 +17,7 @@ bool for_want_of_something(const SpawnFailed& failed);
 bool count_refusal(const Turn& turn, Refusal& refusal, std::string why);
 
 /// The start succeeded: says so if it had to be tried again.
-void end_refusal(Turn& turn, const std::string& service, Refusal& refusal);
+void end_refusal(Turn& turn, const std::string& service, Shared<Refusal>& refusal);
 
 /// "exec: Text file busy (12 tries)"; empty if the last start succeeded.
 std::string refusal_text(const Refusal& refusal);

@@ -14,7 +14,7 @@ void judge_service(const World& world, const std::string& name, const ServiceLif
   if (!up && !stopped_by_operator) {
     said.push_back({name, name + " is " + to_text(life.state) + (life.note.empty() ? "" : ": " + life.note)});
   }
-  if (life.hung) said.push_back({name, name + " is hung: " + life.liveness.last});
+  if (life.hung) said.push_back({name, name + " is hung: " + life.liveness->last});
   if (life.own.exhausted) said.push_back({name, name + ": every rung was tried and none worked"});
   const Budget& budget = life.plan->budget;
   if (life.wanted && life.budget_said && budget_spent(life, world.now.steady) >= budget.acts) {

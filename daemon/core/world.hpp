@@ -109,7 +109,7 @@ struct Engine {
   Steady due = never;  ///< when an orphan is asked to end; evidence is looked at until then
   InterventionId intervention = 0;
 
-  Asking liveness;
+  Shared<Asking> liveness;
   std::optional<Steady> stopped_since;  ///< in state T; a stopped one answers nobody
 
   bool judged = false;           ///< dead, and its verdict was said
@@ -248,10 +248,10 @@ struct ServiceLife {
   Steady ready_at{};        ///< until it is ready: when it was spawned
   Steady deadline = never;  ///< of the state: end of backoff, of the grace, of the wait for SIGKILL to work
 
-  Asking readiness;
-  Asking liveness;
+  Shared<Asking> readiness;
+  Shared<Asking> liveness;
   bool hung = false;  ///< its own `live` failed
-  Notices notices;
+  Shared<Notices> notices;
 
   bool leftovers_clear = false;  ///< looked for, none left (or told to go on)
   bool looking_for_leftovers = false;
@@ -275,7 +275,7 @@ struct ServiceLife {
   bool overdue = false;             ///< not ready, or not done, in time, and its end for that is withheld
   int failures = 0;                 ///< in the backoff's series
   std::vector<Steady> restarts_at;  ///< of restarts nobody asked for, for give_up
-  Refusal refusal;
+  Shared<Refusal> refusal;
   std::optional<Exit> last_exit;
   std::string note;
   std::optional<Steady> engine_missing_since;  ///< of an engine that the service owned

@@ -70,11 +70,12 @@ Journal::Kept Journal::pack(const core::Entry& entry) {
   kept.kind = entry.kind;
   kept.outcome = entry.outcome;
   kept.would = entry.would;
+  kept.pid = entry.pid;
   kept.texts.reserve(entry.service.size() + entry.rule.size() + entry.rung.size() + entry.why.size() + 3);
   for (const std::string* text : {&entry.service, &entry.rule, &entry.rung}) kept.texts.append(*text).push_back('\0');
   kept.texts += entry.why;
-  if (entry.pid || entry.limit || entry.rss || entry.peak || entry.exit)
-    kept.numbers = Numbers{entry.pid, entry.limit, entry.rss, entry.peak, entry.exit};
+  if (entry.limit || entry.rss || entry.peak || entry.exit)
+    kept.numbers = Numbers{entry.limit, entry.rss, entry.peak, entry.exit};
   return kept;
 }
 
@@ -92,8 +93,8 @@ wire::Event Journal::unpack(const Kept& kept) const {
   event.why = rest;
   if (kept.outcome) event.outcome = core::to_text(*kept.outcome);
   event.would = kept.would;
+  event.pid = kept.pid;
   if (!kept.numbers) return event;
-  event.pid = kept.numbers->pid;
   event.limit_bytes = count_of(kept.numbers->limit);
   event.rss_bytes = count_of(kept.numbers->rss);
   event.peak_bytes = count_of(kept.numbers->peak);

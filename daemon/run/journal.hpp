@@ -39,7 +39,6 @@ class Journal {
  private:
   /// What most events do not have.
   struct Numbers {
-    std::optional<int> pid;
     std::optional<Bytes> limit;
     std::optional<Bytes> rss;
     std::optional<Bytes> peak;
@@ -52,6 +51,7 @@ class Journal {
     core::EventKind kind = core::EventKind::daemon;
     std::optional<core::Outcome> outcome;
     bool would = false;
+    std::optional<int> pid;
     std::string texts;  ///< service, rule and rung with a NUL behind each, and why
     Rare<Numbers> numbers;
   };

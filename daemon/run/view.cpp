@@ -57,7 +57,7 @@ std::string note_of(const core::World& world, const std::string& name, const Ser
   if (!life.note.empty()) return life.note;
   const bool may_be_at_work = life.own.ladder || !world.slots.empty();
   if (std::string work = may_be_at_work ? core::at_work(world, name) : ""; !work.empty()) return work;
-  return life.notices.status.empty() ? "" : "says: " + life.notices.status;
+  return life.notices->status.empty() ? "" : "says: " + life.notices->status;
 }
 
 wire::RungTried to_wire(const core::RungTried& tried, core::Now now) {

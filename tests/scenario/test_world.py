@@ -8,6 +8,7 @@ is skipped, and each says which of the two it did.
 import grp
 import json
 import os
+import pathlib
 import pwd
 import resource
 import shutil
@@ -15,6 +16,7 @@ import signal
 
 import pytest
 
+from failing import OWN_MOUNTS
 from harness import PYTHON, ROOT, alive, carriers, stat_fields, wait_until
 
 ROOT_TEST = os.geteuid() == 0
@@ -370,3 +372,17 @@ def test_services_in_one_session_are_told_apart_and_stopped_apart(nest):
     assert all(alive(pid) for pid in second) and daemon.recorded("second") == second
     assert daemon.ctl("stop", "second")[0] == 0
     assert not [pid for pid in carriers(nest.marker) if pid in second]
+
+
+def test_a_user_whose_entry_changes_is_another_one_at_the_next_start(nest):
+    """What was looked up is remembered for a while, and no longer than the file stays as it was."""
+    entries = pathlib.Path("/etc/passwd").read_text(encoding="utf-8")
+    users = nest.tmp / "passwd"
+    cover = 'mount --bind "$0" /etc/passwd && exec "$@"'
+    users.write_text(entries + "plim:x:54321:65534::/:/bin/sh\n", encoding="utf-8")
+    daemon = nest.daemon('[services.one]\ncommand = ["/bin/sleep", "100000"]\nuser = "plim"\n',
+                         prefix=[*OWN_MOUNTS, "sh", "-c", cover, str(users)])
+    assert os.stat(f"/proc/{daemon.wait_ready('one')['pid']}").st_uid == 54321
+    users.write_text(entries + "plim:x:54322:65534::/:/bin/sh\n", encoding="utf-8")
+    assert daemon.ctl("restart", "one")[0] == 0
+    assert os.stat(f"/proc/{daemon.wait_ready('one')['pid']}").st_uid == 54322

@@ -239,11 +239,11 @@ HISTORY(Notice, OfItsStatusIsKeptForThatRun) {
   Notified said = notice(h);
   said.status = "booting";
   h.happens(said);
-  EXPECT_EQ(h.world.services.at("app").notices.status, "booting");
+  EXPECT_EQ(h.world.services.at("app").notices->status, "booting");
   h.dies(h.main(), exited(1));
   h.after(5s);
   EXPECT_EQ(h.run(), 2u);
-  EXPECT_EQ(h.world.services.at("app").notices.status, "");
+  EXPECT_EQ(h.world.services.at("app").notices->status, "");
 }
 
 }  // namespace
