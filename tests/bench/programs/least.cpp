@@ -4,8 +4,8 @@
 //
 //   least COUNT PROGRAM ARG...      COUNT times PROGRAM ARG... INDEX
 //
-// With LEAST_UID each child is given the world that plimsolld's have in the figures of a restart: a session, that user, two
-// limits and a working directory.
+// With LEAST_UID each child is given the world that plimsolld's have in the figures of a restart: a session, that user,
+// two limits and a working directory.
 //
 // One clone each, on our memory, with its pidfd; what ends is started again at once; each second every resident size is
 // read through a held statm; SIGTERM ends all, and us when all are reaped.
