@@ -236,10 +236,16 @@ bool Census::all_children_known(core::Looked& looked) {
 
 bool Census::all_our_own_known() {
   if (must_look_) return false;
-  const bool told_of_clones = feed_ != nullptr && feed_->works();
-  const auto children = told_of_clones ? children_.orphans() : children_.all();
+  const auto children = is_told_of_clones() ? children_.orphans() : children_.all();
   return children &&
          std::all_of(children->begin(), children->end(), [this](pid_t pid) { return members_.is_our_child(pid); });
+}
+
+/// The connector can fall silent without an error (an event for which the kernel had no memory; another listener that
+/// switched it off): it is believed while it has told of what we forked last.
+bool Census::is_told_of_clones() const {
+  const auto last = members_.last_spawned();
+  return feed_ != nullptr && feed_->works() && last && forks_told_.contains(*last);
 }
 
 /// Nothing: that cannot be read.

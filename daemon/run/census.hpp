@@ -50,6 +50,8 @@ class Census {
   core::Looked look();
   /// What the feed has told meanwhile: those it named, and nobody else. Nothing is in it when nothing of ours was.
   core::Looked take_news();
+  /// The same, put into what a look has found.
+  void take_news(core::Looked& looked);
   /// The feed lost something since the last look: another one is due.
   [[nodiscard]] bool must_look() const { return must_look_; }
   /// One reading of our own children without opening anything, after the news were taken: true if each of them is
@@ -112,8 +114,8 @@ class Census {
   [[nodiscard]] std::optional<std::vector<pid_t>> own_children();
   Placed unreadable(const sys::error_code& error);
   Placed unwatchable(const sys::error_code& error);
+  [[nodiscard]] bool is_told_of_clones() const;
   // census_news.cpp: what the connector tells
-  void take_news(core::Looked& looked);
   void begin_news_again();
   void take(const sys::Forked& forked, std::uint64_t at, core::Looked& looked);
   void take(const sys::Exited& exited, core::Looked& looked);

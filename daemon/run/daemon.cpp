@@ -156,20 +156,26 @@ void Daemon::turn() {
   posted_ = true;  // what is dispatched meanwhile is taken in this turn
   const auto until = std::chrono::steady_clock::now() + longest_turn;
   bool looked = false;
-  while (!queue_.empty() || look_wanted_ || own_look_wanted_ || news_wanted_) {
-    if (queue_.empty()) {
-      if (looked && std::chrono::steady_clock::now() > until) return go_on_later();
-      looked = true;
-      look_for_more();
-      continue;
-    }
+  for (;;) {
+    take_queue();
+    const bool late = looked && std::chrono::steady_clock::now() > until;
+    if (late || !look_due()) tell_all();  // of which more may come
+    if (queue_.empty() && !look_due()) break;
+    if (late) return go_on_later();
+    if (!queue_.empty()) continue;
+    looked = true;
+    look_for_more();
+  }
+  posted_ = false;
+  arm();
+}
+
+void Daemon::take_queue() {
+  while (!queue_.empty()) {
     const core::Event event = std::move(queue_.front());
     queue_.pop_front();
     perform_all(core::step(world_, event, now()));
   }
-  tell_all();
-  posted_ = false;
-  arm();
 }
 
 void Daemon::go_on_later() {
@@ -301,7 +307,10 @@ void Daemon::queue_around(core::Looked looked) {
   // The queue was empty before the look: what is in it now, the look itself has reaped.
   members_.take_ends();
   // Who has ended since our children were read may have left one behind in between: no proof that a tree is empty.
-  if (looked.complete && !queue_.empty() && !census_.all_our_own_known()) looked.complete = false;
+  if (looked.complete && !queue_.empty()) {
+    census_.take_news(looked);
+    looked.complete = census_.all_our_own_known();
+  }
   std::deque<core::Event> ends = std::exchange(queue_, {});
   const auto is_new = [&looked](const core::Event& event) {
     const auto* ended = std::get_if<core::ProcessEnded>(&event);

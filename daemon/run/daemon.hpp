@@ -67,6 +67,8 @@ class Daemon {
   // daemon.cpp: the loop of events
   void dispatch(core::Event event);
   void turn();
+  void take_queue();
+  [[nodiscard]] bool look_due() const { return look_wanted_ || own_look_wanted_ || news_wanted_; }
   void go_on_later();
   void arm();
   void take_look();

@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 
 #include <chrono>
+#include <climits>
 #include <string_view>
 
 namespace plimsoll::run {
@@ -114,7 +115,13 @@ void Journal::note(core::Level level, const std::string& sentence) {
 
 /// Through a LineSink: a log that nobody reads must not stop the daemon.
 void Journal::write_out() {
-  sink_.write(lines_);
+  std::string_view rest = lines_;
+  while (!rest.empty()) {
+    const std::size_t last = rest.rfind('\n', PIPE_BUF - 1);
+    const std::size_t end = std::min(last != std::string_view::npos ? last : rest.find('\n'), rest.size() - 1) + 1;
+    sink_.write(rest.substr(0, end));
+    rest.remove_prefix(end);
+  }
   lines_.clear();
 }
 

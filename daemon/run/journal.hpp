@@ -31,7 +31,8 @@ class Journal {
   void add(const core::Entry& entry, WallTime at);
   /// A line that is no event: about the daemon's own doing, for who reads the log. Written at once, behind what waits.
   void note(core::Level level, const std::string& sentence);
-  /// The lines that wait, in one piece: a write for each would be half of what a step costs.
+  /// The lines that wait, as many at once as a pipe takes whole (PIPE_BUF): a write for each would be half of what a
+  /// step costs.
   void write_out();
   /// Those with an id above `after`, oldest first.
   [[nodiscard]] std::vector<wire::Event> since(std::uint64_t after) const;

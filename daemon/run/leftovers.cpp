@@ -30,14 +30,16 @@ core::LeftoversLookedFor Leftovers::look(const std::string& service, std::option
 }
 
 const std::vector<Leftovers::Tagged>& Leftovers::tagged(std::optional<uid_t> user) {
-  if (!is_recent()) walk();
+  if (!is_recent(user)) walk();
   read_tags(::getuid());
   if (user) read_tags(*user);
   return tagged_;
 }
 
-bool Leftovers::is_recent() const {
-  const bool nobody = readable_ && tagged_.empty() && life_.process.start_time != 0;
+bool Leftovers::is_recent(std::optional<uid_t> user) const {
+  // Who was listed and not read may have left another one behind since.
+  const bool all_read = !unread_.contains(::getuid()) && !(user && unread_.contains(*user));
+  const bool nobody = all_read && readable_ && tagged_.empty() && life_.process.start_time != 0;
   const auto age = std::chrono::steady_clock::now() - walked_at_;
   return nobody ? age < a_while : age < a_moment;
 }

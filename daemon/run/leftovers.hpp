@@ -50,7 +50,7 @@ class Leftovers {
   [[nodiscard]] std::optional<RunTag> tag_of(pid_t pid, const std::string& service, std::optional<uid_t> user) const;
   [[nodiscard]] bool is_alive(core::ProcessId daemon) const;
   [[nodiscard]] std::set<pid_t> ourselves_and_ancestors() const;
-  [[nodiscard]] bool is_recent() const;
+  [[nodiscard]] bool is_recent(std::optional<uid_t> user) const;
 
   sys::ProcFs proc_;
   Sources sources_;

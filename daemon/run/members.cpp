@@ -43,6 +43,7 @@ sys::error_code Members::add(core::ProcessId id, sys::Fd&& pidfd, bool own_child
   member.id = id;
   member.pidfd = std::move(pidfd);
   member.own_child = own_child;
+  if (own_child) last_spawned_ = id;
   holders_[id.pid] = &member;
   return {};
 }

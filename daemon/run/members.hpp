@@ -76,6 +76,8 @@ class Members {
   /// Dead ones that are not forgotten too. `act` must not add or forget.
   void for_each(const std::function<void(const Member&)>& act) const;
   [[nodiscard]] std::size_t size() const { return table_.size(); }
+  /// Of those that were added as our own fork the last one, even when it is forgotten.
+  [[nodiscard]] std::optional<core::ProcessId> last_spawned() const { return last_spawned_; }
 
   /// ESRCH: not recorded, dead, or (before the first signal) not the process that was recorded.
   sys::error_code send_signal(core::ProcessId id, int signal);
@@ -145,6 +147,7 @@ class Members {
   bool sweep_due_ = false;
   std::shared_ptr<bool> here_;  ///< for posted sweeps that outlive us
   std::uint64_t reaped_unrecorded_ = 0;
+  std::optional<core::ProcessId> last_spawned_;
   sys::Fd vmstat_;
   std::optional<std::uint64_t> oom_kills_;
   Steady oom_read_at_{};

@@ -125,6 +125,8 @@ command = ["@programs/hopper", "--hops", "1000000", "--pause", "300", "--first-s
     mark = forks_so_far()
     daemon.wait(lambda: daemon.service("hopper")["state"] == "ready" and forks_so_far() > mark + 5_000,
                 what="thousands of generations")
+    for _ in range(5):
+        assert daemon.ctl("hold", "--for", "1h")[0] == 0 and daemon.ctl("release")[0] == 0, "who asks is answered meanwhile"
     stop(daemon, "hopper")
     wait_until(lambda: not nest.left(), 10, "nothing of it being left", lambda: str(nest.left()))
 

@@ -77,6 +77,26 @@ TEST_F(CensusNews, OfAForkBelowAMemberIsAFirstSightWithItsForker) {
   EXPECT_TRUE(census.look().fresh.empty()) << "the walk has nothing to add";
 }
 
+TEST_F(CensusNews, OfAForkThatIsTakenForOursAndWasNotAskForALook) {
+  const auto member = edge.add_child([]() -> int { wait_for_ever(); });
+  census.look();  // from which on there are news
+  census.look();
+  teller.tell_fork(::getpid(), member.pid);
+  census.take_news();
+  EXPECT_FALSE(census.must_look()) << "it is ours, and recorded";
+  EXPECT_TRUE(census.all_our_own_known());
+  // As a member's sister would be told of, by CLONE_PARENT.
+  const pid_t sister = Edge::fork_child([]() -> int { wait_for_ever(); });
+  teller.tell_fork(::getpid(), sister);
+  census.take_news();
+  EXPECT_TRUE(census.must_look());
+  EXPECT_FALSE(census.all_our_own_known()) << "before she has been looked for, whoever is in the list";
+  const Looked looked = census.look();
+  ASSERT_NE(find(looked.fresh, sister), nullptr);
+  EXPECT_FALSE(census.must_look());
+  EXPECT_TRUE(census.all_our_own_known());
+}
+
 TEST_F(CensusNews, OfAForkWhoseParentIsDeadByNowNameThatParent) {
   const Pipe pipe;
   const auto parent = add_parent(pipe);
