@@ -12,7 +12,7 @@ sys::Result<std::vector<pid_t>> OwnChildren::all() {
   auto children = orphans();
   if (!children || ::gettid() == ::getpid()) return children;
   const auto forked = of_thread(forked_, ::gettid());
-  if (!forked) return forked;
+  if (!forked) return forked.error();
   children->insert(children->end(), forked->begin(), forked->end());
   return children;
 }
