@@ -365,7 +365,9 @@ class Workers(Plimsoll):
                 f'[services.app.engines.prisma]\nmatch = ["query-engine*"]\norphan = {{ after = "0s" }}\n')
 
     def children(self, pid):
-        return [int(word) for word in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        """Of all its threads: plimsolld forks on its second one."""
+        lists = pathlib.Path(f"/proc/{pid}/task").glob("*/children")
+        return [int(word) for path in lists for word in path.read_text().split()]
 
     def pairs(self):
         """(worker, engine) once the daemon lists all of them."""
