@@ -141,7 +141,7 @@ struct EvidenceLookedAt {
   ProcessId engine;
   std::optional<ProcessId> connected;  ///< that process; of the service in general if its pid is 0
   bool port_known = true;              ///< false: nothing could be read, `after` is at least 15 s
-  std::string source;                  ///< "descriptors", "/proc/net/tcp", "nothing readable"
+  std::string source;                  ///< "descriptors", "connections", "nothing readable"
 };
 
 struct LeftoversLookedFor {

@@ -1,5 +1,7 @@
 #include "daemon/run/evidence.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -45,13 +47,13 @@ bool listens_at(const sys::TcpAddress& listener, const sys::TcpAddress& address)
 /// The connections among `lines`, seen from the clients' side, that lead to one of these sockets.
 class Clients {
  public:
-  Clients(const std::vector<sys::TcpLine>& lines, const std::vector<sys::TcpLine>& sockets) : listening_(sockets) {
+  Clients(const std::vector<sys::TcpSocket>& lines, const std::vector<sys::TcpSocket>& sockets) : listening_(sockets) {
     for (const auto& line : lines) {
       if (line.state != listening && is_port(line.local_port)) far_sides_.emplace(line.local_port, line.remote_port);
     }
   }
 
-  [[nodiscard]] bool has(const sys::TcpLine& line) const {
+  [[nodiscard]] bool has(const sys::TcpSocket& line) const {
     if (line.state != established || line.inode == 0 || !is_port(line.remote_port)) return false;
     return ends_here(line) || has_far_side(line);
   }
@@ -64,9 +66,9 @@ class Clients {
   /// Who connects to an address of his own machine does it from that same address, or the address says it itself. The
   /// far side is not asked for: with a full queue of the listening socket there is none, and the client takes himself
   /// for connected.
-  [[nodiscard]] bool ends_here(const sys::TcpLine& line) const {
+  [[nodiscard]] bool ends_here(const sys::TcpSocket& line) const {
     if (!is_loopback(line.remote_address) && line.remote_address != line.local_address) return false;
-    return std::any_of(listening_.begin(), listening_.end(), [&](const sys::TcpLine& one) {
+    return std::any_of(listening_.begin(), listening_.end(), [&](const sys::TcpSocket& one) {
       return one.local_port == line.remote_port && listens_at(one.local_address, line.remote_address);
     });
   }
@@ -74,11 +76,11 @@ class Clients {
   /// The accepted socket, or the one that waits to be. By its ports alone: an address may have been translated on the
   /// way (a service's address of a cluster). That another machine's port has the same number and a client of ours there
   /// the same number as one here is rare, and lets an orphan live.
-  [[nodiscard]] bool has_far_side(const sys::TcpLine& line) const {
+  [[nodiscard]] bool has_far_side(const sys::TcpSocket& line) const {
     return line.local_port != line.remote_port && far_sides_.contains({line.remote_port, line.local_port});
   }
 
-  const std::vector<sys::TcpLine>& listening_;
+  const std::vector<sys::TcpSocket>& listening_;
   std::set<std::pair<std::uint16_t, std::uint16_t>> far_sides_;
 };
 
@@ -90,7 +92,7 @@ sys::Result<std::optional<std::uint16_t>> Evidence::listening_port(core::Process
   const auto stat = proc_.stat(engine.pid);
   if (!stat && proc_.cannot_say(stat.error())) return stat.error();
   if (!stat || stat->start_time != engine.start_time) return Port{};
-  const auto lines = proc_.tcp(engine.pid);
+  const auto lines = tcp_sockets(engine.pid);
   if (!lines && proc_.cannot_say(lines.error())) return lines.error();
   if (!lines) return Port{};
   const auto sockets = listening_of(engine, *lines).sockets;
@@ -105,7 +107,7 @@ core::EvidenceLookedAt Evidence::look(const core::LookAtEvidence& effect) const 
   seen.port_known = false;
   seen.source = "nothing readable";
   if (!sources_.ports || !is_there(effect.engine)) return seen;
-  const auto lines = proc_.tcp(effect.engine.pid);
+  const auto lines = tcp_sockets(effect.engine.pid);
   if (!lines) return seen;
   const Listening its = listening_of(effect.engine, *lines);
   // Readable descriptors and no listening socket: nobody can be connected, which is an answer.
@@ -119,7 +121,7 @@ core::EvidenceLookedAt Evidence::look(const core::LookAtEvidence& effect) const 
     if (of_engine.has(line)) clients.insert(line.inode);
   }
   if (clients.empty()) {
-    if (!its.by_descriptors) seen.source = "/proc/net/tcp";
+    if (!its.by_descriptors) seen.source = "connections";
     return seen;
   }
   bool all_readable = true;
@@ -138,12 +140,20 @@ core::EvidenceLookedAt Evidence::look(const core::LookAtEvidence& effect) const 
     return seen;
   }
   if (all_readable) return seen;
-  seen.source = "/proc/net/tcp";
+  seen.source = "connections";
   seen.connected = core::nobody;
   return seen;
 }
 
-Evidence::Listening Evidence::listening_of(core::ProcessId engine, const std::vector<sys::TcpLine>& lines) const {
+sys::Result<std::vector<sys::TcpSocket>> Evidence::tcp_sockets(int pid) const {
+  const std::uint64_t network = proc_.network_namespace(pid);
+  if (network != 0 && network == proc_.network_namespace(::getpid())) {
+    if (auto found = sys::tcp_sockets()) return found;
+  }
+  return proc_.tcp(pid);
+}
+
+Evidence::Listening Evidence::listening_of(core::ProcessId engine, const std::vector<sys::TcpSocket>& lines) const {
   Listening found;
   const auto sockets = sockets_of(engine);
   const auto on_command_line = sockets ? std::set<std::uint16_t>() : ports_on_command_line(engine);

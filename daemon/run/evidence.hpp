@@ -30,10 +30,12 @@ class Evidence {
 
  private:
   struct Listening {
-    std::vector<sys::TcpLine> sockets;
+    std::vector<sys::TcpSocket> sockets;
     bool by_descriptors = false;
   };
-  [[nodiscard]] Listening listening_of(core::ProcessId engine, const std::vector<sys::TcpLine>& lines) const;
+  /// Of the network that `pid` is in.
+  [[nodiscard]] sys::Result<std::vector<sys::TcpSocket>> tcp_sockets(int pid) const;
+  [[nodiscard]] Listening listening_of(core::ProcessId engine, const std::vector<sys::TcpSocket>& lines) const;
   [[nodiscard]] sys::Result<std::set<std::uint64_t>> sockets_of(core::ProcessId id) const;
   [[nodiscard]] std::set<std::uint16_t> ports_on_command_line(core::ProcessId id) const;
   [[nodiscard]] bool is_there(core::ProcessId id) const;

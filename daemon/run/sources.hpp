@@ -10,7 +10,7 @@ struct Sources {
   bool exe = true;        ///< /proc/PID/exe and cwd
   bool environ = true;    ///< PLIMSOLL_RUN of others
   bool fds = true;        ///< whose socket is whose
-  bool ports = true;      ///< /proc/net/tcp
+  bool ports = true;      ///< sock_diag(7), /proc/net/tcp
 };
 
 }  // namespace plimsoll::run

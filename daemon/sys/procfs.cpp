@@ -25,6 +25,12 @@ Result<Fd> open_to_read(const std::string& path) {
   return fd;
 }
 
+/// 0: there is none, or it may not be read.
+std::uint64_t inode_of(const std::string& path) {
+  struct stat found {};
+  return ::stat(path.c_str(), &found) == 0 ? found.st_ino : 0;
+}
+
 /// `longest_line`: the file is made of lines no longer than that, so that a read which leaves room for another one was
 /// the last; to be told so by an empty read can cost as much as the whole table did. 0: read until nothing comes.
 /// No more than `most` bytes are read.
@@ -238,14 +244,14 @@ Result<std::vector<std::uint64_t>> ProcFs::socket_inodes(pid_t pid) const {
   return inodes;
 }
 
-Result<std::vector<TcpLine>> ProcFs::tcp(pid_t pid) const {
+Result<std::vector<TcpSocket>> ProcFs::tcp(pid_t pid) const {
   // Lines are padded to 149 and (6) some 180 bytes. The kernel walks all buckets of its table for each reading: 2 ms on
   // a machine of 24 GiB, however few connections there are.
   constexpr std::size_t longest_line = 512;
   const auto four = read_file(path(pid, "net/tcp"), longest_line);
   const auto six = read_file(path(pid, "net/tcp6"), longest_line);
   if (!four && !six) return four.error();  // one alone: a kernel without the other
-  std::vector<TcpLine> lines = four ? parse_tcp(*four) : std::vector<TcpLine>();
+  std::vector<TcpSocket> lines = four ? parse_tcp(*four) : std::vector<TcpSocket>();
   if (six) {
     const auto more = parse_tcp(*six);
     lines.insert(lines.end(), more.begin(), more.end());
@@ -324,9 +330,11 @@ std::string ProcFs::boot_id() const {
 }
 
 std::uint64_t ProcFs::pid_namespace() const {
-  struct stat found {};
-  const std::string link = root_ + "/self/ns/pid";
-  return ::stat(link.c_str(), &found) == 0 ? found.st_ino : 0;
+  return inode_of(root_ + "/self/ns/pid");
+}
+
+std::uint64_t ProcFs::network_namespace(pid_t pid) const {
+  return inode_of(path(pid, "ns/net"));
 }
 
 }  // namespace plimsoll::sys

@@ -16,6 +16,7 @@
 #include "daemon/sys/fd.hpp"
 #include "daemon/sys/pidfd.hpp"
 #include "daemon/sys/result.hpp"
+#include "daemon/sys/tcp_sockets.hpp"
 
 namespace plimsoll::sys {
 
@@ -43,20 +44,8 @@ std::vector<std::string> parse_words(std::string_view text);
 /// "1 22 333 " of a children file; what is no number is left out.
 std::vector<pid_t> parse_children(std::string_view text);
 
-/// In network order; an IPv4 address as the IPv6 address that stands for it (::ffff:a.b.c.d), so that a socket of
-/// either family tells the same of the same connection.
-using TcpAddress = std::array<std::uint8_t, 16>;
-
-/// One line of /proc/net/tcp or tcp6.
-struct TcpLine {
-  std::uint16_t local_port = 0;
-  std::uint16_t remote_port = 0;
-  int state = 0;  ///< 1 ESTABLISHED, 10 LISTEN
-  std::uint64_t inode = 0;
-  TcpAddress local_address{};
-  TcpAddress remote_address{};
-};
-std::vector<TcpLine> parse_tcp(std::string_view text);
+/// Of /proc/PID/net/tcp or tcp6.
+std::vector<TcpSocket> parse_tcp(std::string_view text);
 
 /// Identity of a process in the directory listing: the pid and the inode of /proc/PID, which is another one when
 /// the pid was given to another process.
@@ -96,8 +85,8 @@ class ProcFs {
   [[nodiscard]] std::optional<std::uint64_t> exact_rss(pid_t pid) const;
   /// What each open descriptor of `pid` is a socket of: socket inodes. EACCES as above.
   [[nodiscard]] Result<std::vector<std::uint64_t>> socket_inodes(pid_t pid) const;
-  /// tcp and tcp6 lines of the network namespace of `pid`.
-  [[nodiscard]] Result<std::vector<TcpLine>> tcp(pid_t pid) const;
+  /// What /proc/PID/net/tcp and tcp6 tell of the network namespace of `pid`.
+  [[nodiscard]] Result<std::vector<TcpSocket>> tcp(pid_t pid) const;
   /// Opens /proc/PID/statm to be held; pread it with read_statm_resident().
   [[nodiscard]] Result<Fd> open_statm(pid_t pid) const;
   /// SigCgt of /proc/PID/status: whether the process has a handler for `signal`.
@@ -117,6 +106,8 @@ class ProcFs {
   /// container (law 11). Empty and 0 where they cannot be read.
   [[nodiscard]] std::string boot_id() const;
   [[nodiscard]] std::uint64_t pid_namespace() const;
+  /// The inode of the network namespace of `pid`; 0 where it cannot be read (another uid's without CAP_SYS_PTRACE).
+  [[nodiscard]] std::uint64_t network_namespace(pid_t pid) const;
 
  private:
   [[nodiscard]] std::string path(pid_t pid, std::string_view name) const;

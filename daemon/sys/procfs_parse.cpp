@@ -64,7 +64,7 @@ std::optional<TcpAddress> address_of(std::string_view end) {
   return address;
 }
 
-std::optional<TcpLine> parse_tcp_line(std::string_view line) {
+std::optional<TcpSocket> parse_tcp_line(std::string_view line) {
   constexpr std::size_t local_field = 1;
   constexpr std::size_t remote_field = 2;
   constexpr std::size_t state_field = 3;
@@ -78,7 +78,7 @@ std::optional<TcpLine> parse_tcp_line(std::string_view line) {
   const auto local_address = address_of(fields[local_field]);
   const auto remote_address = address_of(fields[remote_field]);
   if (!local || !remote || !state || !inode || !local_address || !remote_address) return std::nullopt;
-  return TcpLine{*local, *remote, *state, *inode, *local_address, *remote_address};
+  return TcpSocket{*local, *remote, *state, *inode, *local_address, *remote_address};
 }
 
 }  // namespace
@@ -156,8 +156,8 @@ std::vector<pid_t> parse_children(std::string_view text) {
   return children;
 }
 
-std::vector<TcpLine> parse_tcp(std::string_view text) {
-  std::vector<TcpLine> lines;
+std::vector<TcpSocket> parse_tcp(std::string_view text) {
+  std::vector<TcpSocket> lines;
   while (!text.empty()) {
     // The heading is left out with all else that has no ports.
     if (const auto line = parse_tcp_line(next_line(text))) lines.push_back(*line);

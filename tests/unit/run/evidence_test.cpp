@@ -1,8 +1,14 @@
 #include "daemon/run/evidence.hpp"
 
 #include <arpa/inet.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+
+#include <csignal>
+#include <cstring>
 
 #include "tests/unit/run/edge.hpp"
 #include "tests/unit/sys/scratch_folder.hpp"
@@ -152,7 +158,7 @@ TEST_F(EvidenceTest, WithoutDescriptorsAnyClientOfThePortOnTheCommandLineCounts)
   const auto connected = client(port);
   const auto seen = look(server, {connected});
   EXPECT_EQ(seen.connected, core::nobody) << "somebody of the service, it cannot be said who";
-  EXPECT_EQ(seen.source, "/proc/net/tcp");
+  EXPECT_EQ(seen.source, "connections");
 }
 
 TEST_F(EvidenceTest, PortOnTheCommandLineAtWhichNobodyListensIsNone) {
@@ -181,6 +187,40 @@ TEST_F(EvidenceTest, ClientWithASocketOfIpv6ThatSpeaksIpv4Counts) {
   ASSERT_EQ(outcome, 1);
   const auto connected = Edge::id_of(pid);
   EXPECT_EQ(look(server, {connected}).connected, connected);
+}
+
+/// A network of its own with a loopback, for the process that calls it.
+bool leave_our_network() {
+  if (::unshare(CLONE_NEWNET) != 0 && ::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return false;
+  const sys::Fd any(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ifreq loopback{};
+  std::strcpy(loopback.ifr_name, "lo");
+  loopback.ifr_flags = IFF_UP;
+  return ::ioctl(any.get(), SIOCSIFFLAGS, &loopback) == 0;
+}
+
+TEST_F(EvidenceTest, EngineInAnotherNetworkIsLookedAtInThatOne) {
+  const pid_t server = Edge::fork_child([&] {
+    pipe.tell(leave_our_network() ? 1 : 0);
+    const int listener = listen_and_tell(pipe);
+    const pid_t inside = ::fork();
+    if (inside == 0) {
+      sockaddr_in address{};
+      socklen_t size = sizeof address;
+      ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size);
+      ::close(listener);
+      pipe.tell(connect_to(ntohs(address.sin_port)) >= 0 ? ::getpid() : 0);
+      wait_for_ever();
+    }
+    wait_for_ever();
+    return 0;
+  });
+  ASSERT_EQ(pipe.next(), 1) << "a network of its own";
+  const int port = pipe.next();
+  const auto inside = Edge::id_of(pipe.next());
+  EXPECT_EQ(look(Edge::id_of(server), {inside}).connected, inside);
+  EXPECT_EQ(Evidence(sys::ProcFs(), sources).listening_port(Edge::id_of(server)).value(), port);
+  ::kill(inside.pid, SIGKILL);
 }
 
 /// A /proc of our own with an engine, a member, and a table of connections: other machines are not at hand.

@@ -338,7 +338,7 @@ TEST_F(KernelTree, ListeningSocketIsFoundByPortAndInode) {
   const auto lines = proc.tcp(self);
   ASSERT_TRUE(lines.has_value());
   const auto ours =
-      std::find_if(lines->begin(), lines->end(), [&](const TcpLine& line) { return line.inode == found.st_ino; });
+      std::find_if(lines->begin(), lines->end(), [&](const TcpSocket& line) { return line.inode == found.st_ino; });
   ASSERT_NE(ours, lines->end());
   EXPECT_EQ(ours->local_port, ntohs(at.sin_port));
   EXPECT_EQ(ours->state, 10);
