@@ -58,6 +58,8 @@ struct CancelProbe {
 };
 /// → ContainerRead
 struct ReadContainer {};
+/// → PageFaultsCounted
+struct CountPageFaults {};
 /// Nobody waits for that answer any more.
 struct CancelHook {
   HookId id = 0;
@@ -105,9 +107,9 @@ struct Quit {
   int code = 0;
 };
 
-using Effect = std::variant<Spawn, SendSignal, Look, ReadMemory, ReadContainer, CallHook, CancelHook, AskProbe,
-                            CancelProbe, LookAtEvidence, LookForLeftovers, SignalLeftover, DescribeStuck, FlushOutput,
-                            Record, Answer, Forget, Quit>;
+using Effect = std::variant<Spawn, SendSignal, Look, ReadMemory, ReadContainer, CountPageFaults, CallHook, CancelHook,
+                            AskProbe, CancelProbe, LookAtEvidence, LookForLeftovers, SignalLeftover, DescribeStuck,
+                            FlushOutput, Record, Answer, Forget, Quit>;
 using Effects = std::vector<Effect>;
 
 }  // namespace plimsoll::core

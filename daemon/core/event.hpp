@@ -98,6 +98,12 @@ struct ContainerRead {
   Bytes used;   ///< without what the kernel can take back by itself
 };
 
+/// How much has come into the processes of this machine.
+struct PageFaultsCounted {
+  /// By page faults of whichever process since the machine's start, in small pages; nothing: that cannot be read.
+  std::optional<std::uint64_t> pages;
+};
+
 enum class HookResult { done, failed, timed_out, skipped };
 struct HookAnswered {
   HookId hook = 0;
@@ -199,8 +205,8 @@ struct SignalToForward {
 struct DeadlineReached {};
 
 using Event = std::variant<DaemonStarted, SpawnSucceeded, SpawnFailed, Looked, ProcessEnded, ProcessReaped, ExitRead,
-                           MemorySampled, ContainerRead, HookAnswered, ProbeAnswered, ReadySaid, Notified,
-                           EvidenceLookedAt, LeftoversLookedFor, StuckDescribed, CommandGiven, PlanReplaced,
+                           MemorySampled, ContainerRead, PageFaultsCounted, HookAnswered, ProbeAnswered, ReadySaid,
+                           Notified, EvidenceLookedAt, LeftoversLookedFor, StuckDescribed, CommandGiven, PlanReplaced,
                            StopRequested, SignalToForward, DeadlineReached>;
 
 }  // namespace plimsoll::core

@@ -6,6 +6,7 @@
 #include "daemon/core/ladder.hpp"
 #include "daemon/core/lineage.hpp"
 #include "daemon/core/orphans.hpp"
+#include "daemon/core/resting.hpp"
 #include "daemon/core/sentences.hpp"
 
 namespace plimsoll::core {
@@ -31,6 +32,9 @@ Steady plan_next(MemoryWatch& watch, const MemoryPolicy& policy, Steady now, boo
     interval = next_reading(policy, watch.rss, slack_line(policy), watch.worst_growth);
   }
   watch.fast = interval < slowest;
+  const auto unread = watch.fast ? interval : longest_unread(policy, watch.rss, watch.worst_growth);
+  watch.rests = unread >= 2 * slowest;
+  if (watch.rests) return on_grid(now + unread - slowest, slowest);
   return watch.fast ? now + interval : on_grid(now, slowest);
 }
 
@@ -260,6 +264,7 @@ void settle_memory(Turn& turn) {
   ReadMemory plain;
   ReadMemory with_peak;
   with_peak.peak = true;
+  count_page_faults(turn);
   for (const std::string& service : turn.touched) watch_new(turn, service);
   for (const ProcessId& id : due_readings(turn)) {
     MemoryWatch& watch = find_process(turn.world, id)->memory;
@@ -269,6 +274,7 @@ void settle_memory(Turn& turn) {
   for (const std::string& service : turn.touched) read_tree(turn, service, plain);
   if (!plain.of.empty()) turn.emit(std::move(plain));
   if (!with_peak.of.empty()) turn.emit(std::move(with_peak));
+  plan_count(turn);
 }
 
 Steady tree_deadline(const World& world, const std::string& service) {

@@ -4,7 +4,8 @@
 // The interval adapts: a process is read again before it can have covered half of what is left to its hard line, at the
 // worst growth it has shown or the growth assumed for it, whichever is more. So the reading that finds it over the line
 // comes at most `fastest` after it crossed, and how far it can get past the line is a number that can be promised
-// (overshoot()).
+// (overshoot()). What is so far away that this would be seldom is read at the policy's interval all the same, unless it
+// rests (resting.hpp).
 #pragma once
 
 #include "daemon/core/turn.hpp"

@@ -17,6 +17,7 @@
 #include "daemon/core/orphans.hpp"
 #include "daemon/core/readiness.hpp"
 #include "daemon/core/reload.hpp"
+#include "daemon/core/resting.hpp"
 #include "daemon/core/stopping.hpp"
 
 namespace plimsoll::core {
@@ -86,6 +87,10 @@ void take(Turn& turn, const MemorySampled& sampled) {
 
 void take(Turn& turn, const ContainerRead& read) {
   take_container(turn, read);
+}
+
+void take(Turn& turn, const PageFaultsCounted& counted) {
+  take_page_faults(turn, counted);
 }
 
 void take(Turn& turn, const HookAnswered& answered) {
@@ -240,7 +245,8 @@ Effects settle_everything(World& world, Now now) {
 Steady next_deadline(const World& world) {
   const Steady hold = world.holding ? world.holding->until : never;
   const Steady service = world.agenda.empty() ? never : world.agenda.begin()->first;
-  return std::min({service, readings_deadline(world), commands_deadline(world), world.container.next, hold});
+  return std::min({service, readings_deadline(world), page_faults_deadline(world), commands_deadline(world),
+                   world.container.next, hold});
 }
 
 }  // namespace plimsoll::core

@@ -37,6 +37,7 @@ struct MemoryWatch {
   std::optional<Steady> sampled;     ///< when `rss` was read; nothing: never
   double worst_growth = 0;           ///< bytes per second, the worst between two samples
   Steady next = never;               ///< when it is read again
+  bool rests = false;                ///< `next` is later than the policy's interval (resting.hpp)
   bool fast = false;                 ///< `next` is sooner than the policy's interval: the peak is read too
   std::optional<Steady> soft_since;  ///< every sample since then was at or above the soft line
   bool soft_said = false;            ///< limit_crossed was recorded for this stay above the line
@@ -306,6 +307,14 @@ struct Holding {
   bool except_hard = false;
 };
 
+/// The last count of the machine's page faults that was more than noise. From `since` to `until` nobody has grown.
+struct PageFaults {
+  std::optional<std::uint64_t> pages;
+  Steady since{};
+  Steady until{};
+  Steady next = never;  ///< when they are counted again
+};
+
 /// Facts about this machine that decisions depend on; measured by the edge at start.
 struct Machine {
   std::uint64_t seed = 0;  ///< of this host, for jitter: a fleet does not cycle all at once
@@ -327,6 +336,7 @@ struct World {
   /// thousand quiet processes take at the same instant. A reading that was put off since stands here for nothing.
   std::set<std::pair<Steady, std::string>> agenda;
   std::map<Steady, std::vector<ProcessId>> readings;
+  PageFaults page_faults;
   std::map<std::string, std::vector<std::string>> dependents;  ///< who names it, by the plans they live by
   Container container;
   std::set<std::string> looked_for;  ///< services of which the next census is to say whether they are empty

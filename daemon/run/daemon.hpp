@@ -96,6 +96,7 @@ class Daemon {
   void perform(const core::ReadMemory& effect);
   void perform(const core::CallHook& effect);
   void perform(const core::ReadContainer& effect);
+  void perform(const core::CountPageFaults& effect);
   void perform(const core::CancelHook& effect);
   void perform(const core::AskProbe& effect);
   void perform(const core::CancelProbe& effect);

@@ -98,6 +98,8 @@ class Members {
   /// Notes the kernel's count of OOM kills, so that a rise long ago explains no death of today. At most one reading a
   /// second.
   void watch_oom_counter();
+  /// Of the whole machine, in small pages. The same reading tells of OOM kills, too.
+  std::optional<std::uint64_t> count_page_faults();
 
   /// A process of our own that is no member (an exec hook): reaped here too. `on_end` comes once, in a later turn.
   void add_helper(pid_t pid, sys::Fd pidfd, std::function<void(sys::WaitStatus)> on_end);
@@ -128,7 +130,7 @@ class Members {
   bool sweep_one(pid_t pid);
   void end_helper(pid_t pid);
   core::Exit to_exit(const Member& member, const sys::WaitStatus& status);
-  void read_oom_counter();
+  sys::VmStat read_vmstat();
   // members_memory.cpp
   std::optional<std::uint64_t> read_rss(Member& member);
 

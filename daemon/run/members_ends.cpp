@@ -192,24 +192,29 @@ core::Exit Members::to_exit(const Member& member, const sys::WaitStatus& status)
   exit.kind = core::ExitKind::signaled;
   exit.signal = status.signal;
   if (status.signal != SIGKILL || member.killed_by_us) return exit;
-  read_oom_counter();
+  read_vmstat();
   if (oom_rose_at_ && steady_clock::now() - *oom_rose_at_ < oom_explains_for) exit.kind = core::ExitKind::oom_killed;
   return exit;
 }
 
 void Members::watch_oom_counter() {
-  if (steady_clock::now() - oom_read_at_ >= between_oom_readings) read_oom_counter();
+  if (steady_clock::now() - oom_read_at_ >= between_oom_readings) read_vmstat();
 }
 
-void Members::read_oom_counter() {
+std::optional<std::uint64_t> Members::count_page_faults() {
+  return read_vmstat().faulted_pages;
+}
+
+sys::VmStat Members::read_vmstat() {
   const auto now = steady_clock::now();
   if (!vmstat_) {
     if (auto opened = proc_.open_vmstat()) vmstat_ = std::move(*opened);
   }
-  const auto count = vmstat_ ? sys::read_oom_kills(vmstat_) : std::nullopt;
-  if (count && oom_kills_ && *count > *oom_kills_) oom_rose_at_ = now;
-  oom_kills_ = count;
+  const sys::VmStat found = vmstat_ ? sys::read_vmstat(vmstat_) : sys::VmStat{};
+  if (found.oom_kills && oom_kills_ && *found.oom_kills > *oom_kills_) oom_rose_at_ = now;
+  oom_kills_ = found.oom_kills;
   oom_read_at_ = now;
+  return found;
 }
 
 }  // namespace plimsoll::run

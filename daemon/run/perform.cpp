@@ -78,6 +78,10 @@ void Daemon::perform(const core::ReadMemory& effect) {
   dispatch(std::move(sampled));
 }
 
+void Daemon::perform(const core::CountPageFaults&) {
+  dispatch(core::PageFaultsCounted{members_.count_page_faults()});
+}
+
 void Daemon::perform(const core::ReadContainer&) {
   const auto found = container_.read();
   dispatch(found ? core::ContainerRead{Bytes{found->limit}, Bytes{found->used}} : core::ContainerRead{});

@@ -9,6 +9,7 @@
 #include "daemon/core/lineage.hpp"
 #include "daemon/core/memory.hpp"
 #include "daemon/core/refusal.hpp"
+#include "daemon/core/resting.hpp"
 #include "daemon/core/sentences.hpp"
 #include "daemon/core/well.hpp"
 #include "daemon/run/journal.hpp"
@@ -192,8 +193,8 @@ void View::add_memory(wire::Service& service, const ServiceLife& life, const Tre
   if (memory.hard) service.overshoot_bytes = core::overshoot(memory, life.plan->on_hard, world_.machine).count;
 }
 
-/// What was sampled within the last second and a half is not read again: a thousand services would make that the most
-/// of a status. An engine's peak is always read.
+/// What was sampled within the last second and a half, or has not changed since, is not read again: a thousand services
+/// would make that the most of a status. An engine's peak is always read.
 View::Tree View::read_tree(const std::string& service) const {
   constexpr std::chrono::milliseconds fresh{1'500};
   Tree tree;
@@ -206,7 +207,7 @@ View::Tree View::read_tree(const std::string& service) const {
     if (!process.alive()) return;
     if (process.engine) {
       engines.push_back(process.id);
-    } else if (watch.sampled && now_.steady - *watch.sampled < fresh) {
+    } else if (watch.sampled && now_.steady - core::known_at(world_, watch) < fresh) {
       tree.readings.push_back(core::Sample{process.id, watch.rss, std::nullopt, false, Bytes{}});
     } else {
       others.push_back(process.id);

@@ -297,19 +297,17 @@ Result<Fd> ProcFs::open_vmstat() const {
   return open_to_read(root_ + "/vmstat");
 }
 
-std::optional<std::uint64_t> read_oom_kills(const Fd& vmstat) {
+VmStat read_vmstat(const Fd& vmstat) {
   // By its own position: a pread(2) from the middle would have the kernel make up all that comes before it.
-  if (::lseek(vmstat.get(), 0, SEEK_SET) != 0) return std::nullopt;
+  if (::lseek(vmstat.get(), 0, SEEK_SET) != 0) return {};
   std::string text;
   std::array<char, 8192> piece;
   for (;;) {
     const ssize_t got = ::read(vmstat.get(), piece.data(), piece.size());
     if (got < 0 && errno == EINTR) continue;
-    if (got > 0) text.append(piece.data(), static_cast<std::size_t>(got));
-    // What is cut off is not believed.
-    const auto line = text.ends_with('\n') ? after_label(text, "oom_kill ") : std::nullopt;
-    if (line) return leading_number<std::uint64_t>(*line);
-    if (got <= 0) return std::nullopt;
+    if (got < 0) return {};
+    if (got == 0) return parse_vmstat(text);
+    text.append(piece.data(), static_cast<std::size_t>(got));
   }
 }
 

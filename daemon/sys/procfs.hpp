@@ -97,7 +97,7 @@ class ProcFs {
   [[nodiscard]] pid_t tracer(pid_t pid) const;
   /// CoreDumping of status (Linux 4.15): its memory is being written down, and it ends when that is done.
   [[nodiscard]] bool dumping(pid_t pid) const;
-  /// /proc/vmstat, to be held for read_oom_kills().
+  /// /proc/vmstat, to be held for read_vmstat().
   [[nodiscard]] Result<Fd> open_vmstat() const;
   /// The pid that was given out last in our pid namespace, by /proc/loadavg: while it stays the same nothing was
   /// forked. Nothing where another file system lies over that file (lxcfs), as its answer is late.
@@ -118,8 +118,16 @@ class ProcFs {
 /// no address space (a zombie, or between two), never "small".
 std::optional<std::uint64_t> read_statm_resident(const Fd& statm);
 
-/// oom_kill, through a held descriptor of /proc/vmstat: rises when the kernel's OOM killer ends a process anywhere.
-std::optional<std::uint64_t> read_oom_kills(const Fd& vmstat);
+/// Of the whole machine, since its start.
+struct VmStat {
+  std::optional<std::uint64_t> oom_kills;  ///< oom_kill: processes that the kernel's OOM killer has ended
+  /// What page faults have brought in, in small pages: pgfault, and a huge page for what thp_fault_alloc and
+  /// thp_file_mapped count. Faults that brought nothing are in it, too.
+  std::optional<std::uint64_t> faulted_pages;
+};
+VmStat parse_vmstat(std::string_view text);
+/// Through a held descriptor of /proc/vmstat.
+VmStat read_vmstat(const Fd& vmstat);
 
 /// Through a held descriptor of a children file.
 Result<std::vector<pid_t>> read_children(const Fd& children);

@@ -137,6 +137,27 @@ std::optional<std::uint64_t> parse_kb_line(std::string_view text, std::string_vi
   return std::nullopt;
 }
 
+VmStat parse_vmstat(std::string_view text) {
+  // On every machine at least so many small pages, and alone more than noise.
+  constexpr std::uint64_t pages_of_a_huge_one = 512;
+  VmStat found;
+  std::uint64_t huge = 0;
+  while (!text.empty()) {
+    // A line that is cut off says less than the truth.
+    if (text.find('\n') == std::string_view::npos) break;
+    std::string_view line = next_line(text);
+    const std::string_view name = next_word(line);
+    const bool is_huge = name == "thp_fault_alloc" || name == "thp_file_mapped";
+    if (!is_huge && name != "oom_kill" && name != "pgfault") continue;
+    const auto count = number<std::uint64_t>(next_word(line));
+    if (is_huge) huge += count.value_or(0) * pages_of_a_huge_one;
+    if (name == "oom_kill") found.oom_kills = count;
+    if (name == "pgfault") found.faulted_pages = count;
+  }
+  if (found.faulted_pages) *found.faulted_pages += huge;
+  return found;
+}
+
 std::vector<std::string> parse_words(std::string_view text) {
   std::vector<std::string> words;
   while (!text.empty()) {

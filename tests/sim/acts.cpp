@@ -171,18 +171,18 @@ bool Life::decide_state(const Decision& d) {
   SimProcess* process = some(d.b % 5 == 0 ? Sort::app : Sort::engine, d.a);
   switch (d.act) {
     case Act::memory:
-      if (process != nullptr) process->rss = size(d.c);
+      if (process != nullptr) have(*process, size(d.c));
       return true;
     case Act::memory_grows:
       for (std::uint32_t i = 1; process != nullptr && i < 6; ++i) {
         const ProcessId id = process->id;
         const Bytes to{process->rss.count + i * (static_cast<std::uint64_t>(10 + d.c % 200) << 20)};
-        later(millis(i * (100 + d.b % 900)), [this, id, to] { kernel_.find(id)->rss = to; });
+        later(millis(i * (100 + d.b % 900)), [this, id, to] { have(*kernel_.find(id), to); });
       }
       return true;
     case Act::crowd:
       for (SimProcess* one : kernel_.living()) {
-        if (!one->rule.empty()) one->rss = size(3 + d.a % 4);
+        if (!one->rule.empty()) have(*one, size(3 + d.a % 4));
       }
       return true;
     case Act::halts:

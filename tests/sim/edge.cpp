@@ -68,6 +68,9 @@ void Life::perform(const SendSignal& send) {
 void Life::perform(const ReadMemory& read) {
   if (moods_.readings_lost > 0) {
     --moods_.readings_lost;
+    for (const ProcessId& id : read.of) {
+      if (SimProcess* process = kernel_.find(id)) process->rss_since = steady_;
+    }
     return;
   }
   MemorySampled sampled;
@@ -81,6 +84,22 @@ void Life::perform(const ReadMemory& read) {
     sampled.samples.push_back(sample);
   }
   queue_.emplace_back(std::move(sampled));
+}
+
+/// Who grows does it by page faults.
+void Life::have(SimProcess& process, Bytes rss) {
+  constexpr std::uint64_t page = 4'096;
+  if (rss > process.rss) faulted_pages_ += (rss.count - process.rss.count) / page;
+  process.rss = rss;
+  process.rss_since = steady_;
+}
+
+/// With some noise; now and then it cannot be read.
+void Life::perform(const CountPageFaults&) {
+  const std::uint64_t bits = mix(seed_, static_cast<std::uint64_t>(steady_.time_since_epoch().count()), 101);
+  faulted_pages_ += bits % 4 == 0 ? bits / 4 % 1'000 : bits / 4 % 20;
+  const bool readable = bits / 4'096 % 16 != 0;
+  queue_.emplace_back(readable ? PageFaultsCounted{faulted_pages_} : PageFaultsCounted{});
 }
 
 /// All that lives is in it, and somebody else at times. Who reads it is told the truth, or that there is no limit.

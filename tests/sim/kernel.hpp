@@ -42,6 +42,7 @@ struct SimProcess {
   bool wrapper = false;
   Steady born{};
   Bytes rss{50u << 20};
+  Steady rss_since{};  ///< and could have been read since then
   OnStop on_stop = OnStop::dies;
   bool own_child = false;
   bool execed = false;  ///< since its fork

@@ -119,6 +119,7 @@ void Laws::take_samples(const World& world, const MemorySampled& sampled) {
     if (service == nullptr) continue;
     const MemoryPolicy& memory = rule != nullptr ? rule->memory : service->memory;
     seen.rss = sample.rss;
+    seen.read_at = now_.steady;
     // Where a quick reading leaves it open, it is the exact one that counts, or what the quick one says without it.
     const auto open = [&](Bytes line) {
       return !sample.exact && sample.rss < line && sample.rss + sample.bound >= line;
@@ -325,6 +326,7 @@ void Laws::after(const World& world, const Event& event, const Effects& effects,
   check_graces(world);
   check_orphans(world);
   check_engines(world);
+  check_watched(world);
   check_hard(world);
   check_waiting(world);
 }

@@ -70,6 +70,7 @@ class Laws {
     std::optional<Steady> soft_since;
     std::optional<Steady> hard_since;
     Bytes rss;
+    Steady read_at = long_ago;
     std::optional<Steady> looked_at;  ///< the evidence about it
     bool used = false;
     bool port_known = true;
@@ -227,6 +228,8 @@ class Laws {
   void check_lost(const core::World& world, const core::Intervention& one);
   void check_soft(const core::World& world, const core::Intervention& one);
   void check_one_healer(const core::World& world);
+  bool plainly_an_engine(const core::World& world, const SimProcess& process);
+  void check_watched(const core::World& world);
   void check_hard(const core::World& world);
   void check_verdict(const core::World& world, const core::Entry& entry);
   void check_withheld(const core::World& world, const core::Entry& entry);

@@ -207,15 +207,36 @@ void Laws::check_one_healer(const World& world) {
   }
 }
 
+/// An engine of the present run that nobody can take for something else.
+bool Laws::plainly_an_engine(const World& world, const SimProcess& process) {
+  const SimProcess* forker = kernel_.find(process.forker);
+  return known_line(process) && forker != nullptr && !forker->wrapper && !below_engine(world, process) &&
+         process.run == runs_[process.service].number;
+}
+
+/// Law 6: who is over a hard line is read; whatever rest he had before he grew. By the truth, which the core is not
+/// told.
+void Laws::check_watched(const World& world) {
+  constexpr Bytes hidden_by_statm{120u << 20};
+  for (const SimProcess* process : kernel_.living()) {
+    const EngineRule* rule = process->rule.empty() ? nullptr : rule_of(world, *process);
+    if (rule == nullptr || !rule->memory.hard || !settled(20s) || !placed(*process)) continue;
+    if (process->rss < *rule->memory.hard + hidden_by_statm || !plainly_an_engine(world, *process)) continue;
+    const Seen& seen = seen_[process->id];
+    const Run& run = runs_[process->service];
+    const Steady since = std::max({process->rss_since, seen.told, run.since, woke_});
+    if (seen.read_at < since && now_.steady - since > 3s && last_step_ - since > 3s)
+      breaks("law 6, memory is watched", "engine " + pid(process->id) + " grew over its hard line, and is not read");
+  }
+}
+
 /// Law 6: who stays over a hard line is acted on, or it is said why not.
 void Laws::check_hard(const World& world) {
   for (const SimProcess* process : kernel_.living()) {
     const EngineRule* rule = process->rule.empty() ? nullptr : rule_of(world, *process);
     if (rule == nullptr || !rule->memory.hard || !up(process->service) || !settled(20s) || !placed(*process)) continue;
     const Seen& seen = seen_[process->id];
-    const SimProcess* forker = kernel_.find(process->forker);
-    const bool plain = known_line(*process) && forker != nullptr && !forker->wrapper && !below_engine(world, *process);
-    if (!seen.hard_since || !plain || process->run != runs_[process->service].number) continue;
+    if (!seen.hard_since || !plainly_an_engine(world, *process)) continue;
     // Nothing is done for a start that takes its time: it counts from `late` on.
     const Run& run = runs_[process->service];
     const Steady since = std::max({*seen.hard_since, run.up_at, run.since, seen.told, woke_});

@@ -70,6 +70,8 @@ class Life {
   void perform(const core::ReadMemory& read);
   void perform(const core::CallHook& call);
   void perform(const core::ReadContainer&);
+  void perform(const core::CountPageFaults&);
+  void have(SimProcess& process, Bytes rss);
   void perform(const core::CancelHook& cancel);
   void perform(const core::AskProbe& ask);
   void perform(const core::CancelProbe&) {}
@@ -166,6 +168,7 @@ class Life {
   std::vector<core::Event> stale_;  ///< told once already
   core::CommandId last_command_ = 0;
   std::uint64_t draws_ = 0;
+  std::uint64_t faulted_pages_ = 0;
   std::deque<std::string> story_;
 };
 

@@ -11,10 +11,11 @@ namespace {
 using namespace core;
 
 constexpr std::array<const char*, event_kinds> event_names{
-    "DaemonStarted", "SpawnSucceeded",   "SpawnFailed",        "Looked",         "ProcessEnded",  "ProcessReaped",
-    "ExitRead",      "MemorySampled",    "ContainerRead",      "HookAnswered",   "ProbeAnswered", "ReadySaid",
-    "Notified",      "EvidenceLookedAt", "LeftoversLookedFor", "StuckDescribed", "CommandGiven",  "PlanReplaced",
-    "StopRequested", "SignalToForward",  "DeadlineReached"};
+    "DaemonStarted",      "SpawnSucceeded", "SpawnFailed",   "Looked",        "ProcessEnded",
+    "ProcessReaped",      "ExitRead",       "MemorySampled", "ContainerRead", "PageFaultsCounted",
+    "HookAnswered",       "ProbeAnswered",  "ReadySaid",     "Notified",      "EvidenceLookedAt",
+    "LeftoversLookedFor", "StuckDescribed", "CommandGiven",  "PlanReplaced",  "StopRequested",
+    "SignalToForward",    "DeadlineReached"};
 
 constexpr std::array<const char*, ladder_phases> phase_names{"due", "hook", "ending", "verifying", "waiting"};
 

@@ -35,6 +35,9 @@ struct Incoming {
   std::string operator()(const ContainerRead& one) const {
     return " " + to_human(one.used) + " of " + to_human(one.limit);
   }
+  std::string operator()(const PageFaultsCounted& one) const {
+    return " " + (one.pages ? std::to_string(*one.pages) : "unreadable");
+  }
   std::string operator()(const HookAnswered& one) const {
     return " " + std::to_string(one.hook) + " result " + std::to_string(static_cast<int>(one.result));
   }

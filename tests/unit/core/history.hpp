@@ -268,6 +268,8 @@ class History {
   std::size_t exact_readings = 0;
   ContainerRead container;  ///< what is read of it; no limit
   std::size_t container_readings = 0;
+  /// Of the machine; nothing: they cannot be counted, and nobody rests.
+  std::optional<std::uint64_t> page_faults;
   std::size_t keep = static_cast<std::size_t>(-1);  ///< of `said`, `signals` and `effects`
   std::function<void(const Event&, const Effects&)> after_step;
 
@@ -373,6 +375,7 @@ class History {
     ++container_readings;
     queue_.push_back(container);
   }
+  void perform(const CountPageFaults&) { queue_.push_back(PageFaultsCounted{page_faults}); }
   void perform(const CallHook& call) {
     add(effects, Effect{call});
     add(hooks, call);

@@ -151,5 +151,18 @@ TEST(ParseTcp, LeavesOutTheHeadingAndBrokenLines) {
   EXPECT_TRUE(parse_tcp("\n\n0: 0:1 0:2\n0: 1:10000 0:0 0A 0 0 0 0 0 5\n0: 11 0:0 0A 0 0 0 0 0 5\n").empty());
 }
 
+TEST(ParseVmstat, CountsAHugePageAsManySmallOnes) {
+  const VmStat found = parse_vmstat("pgfault 100\npgmajfault 7\noom_kill 3\nthp_fault_alloc 2\nthp_file_mapped 1\n");
+  EXPECT_EQ(found.oom_kills, 3U);
+  EXPECT_EQ(found.faulted_pages, 100U + 3U * 512U);
+}
+
+TEST(ParseVmstat, SaysNothingOfWhatIsNotThere) {
+  EXPECT_FALSE(parse_vmstat("").faulted_pages);
+  EXPECT_FALSE(parse_vmstat("thp_fault_alloc 2\n").faulted_pages) << "a part is not the whole";
+  EXPECT_FALSE(parse_vmstat("oom_kill_x 3\n").oom_kills);
+  EXPECT_FALSE(parse_vmstat("pgfault 10").faulted_pages) << "cut off";
+}
+
 }  // namespace
 }  // namespace plimsoll::sys

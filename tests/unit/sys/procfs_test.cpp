@@ -152,11 +152,11 @@ TEST_F(FixtureTree, WholeMachineIsReadAtTheRoot) {
   const std::string link = tree.write("self/ns/pid", "");
   const auto vmstat = proc.open_vmstat();
   ASSERT_TRUE(vmstat);
-  EXPECT_EQ(read_oom_kills(*vmstat), 12U);
+  EXPECT_EQ(read_vmstat(*vmstat).oom_kills, 12U);
   tree.write("vmstat", "nr_free_pages 5\n" + std::string(20'000, 'x') + " 1\noom_kill 13\nlast 1\n");
-  EXPECT_EQ(read_oom_kills(*vmstat), 13U) << "it is held, and read anew, however long";
+  EXPECT_EQ(read_vmstat(*vmstat).oom_kills, 13U) << "it is held, and read anew, however long";
   tree.write("vmstat", "nr_free_pages 5\n");
-  EXPECT_FALSE(read_oom_kills(*vmstat));
+  EXPECT_FALSE(read_vmstat(*vmstat).oom_kills);
   EXPECT_EQ(proc.boot_id(), "d2b1c3e4-0000-4000-8000-000000000001");
   struct stat found {};
   ASSERT_EQ(::stat(link.c_str(), &found), 0);
@@ -364,7 +364,13 @@ TEST_F(KernelTree, WhoWeAre) {
   EXPECT_EQ(proc.boot_id().size(), 36U);
   EXPECT_EQ("pid:[" + std::to_string(proc.pid_namespace()) + "]", fs::read_symlink("/proc/self/ns/pid").string());
   const auto vmstat = proc.open_vmstat();
-  EXPECT_TRUE(vmstat && read_oom_kills(*vmstat));
+  ASSERT_TRUE(vmstat);
+  EXPECT_TRUE(read_vmstat(*vmstat).oom_kills);
+  const auto before = read_vmstat(*vmstat).faulted_pages;
+  constexpr std::size_t pages = 4'096;
+  std::vector<char> touched(pages * 4'096, 'x');
+  EXPECT_EQ(touched.back(), 'x');
+  EXPECT_GE(read_vmstat(*vmstat).faulted_pages.value(), before.value() + pages / 16);
 }
 
 TEST(StatmBound, IsNoneWhereTheKernelSumsAndStatedWhereItDoesNot) {
