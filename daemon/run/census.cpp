@@ -34,15 +34,17 @@ core::Looked Census::look() {
   must_look_ = false;
   members_.watch_oom_counter();
   take_news(looked);
-  const bool listed = nothing_was_forked() || walk(looked);
+  const bool same = nothing_was_forked();
+  const bool listed = same || walk(looked);
   // Nothing can be concluded of those who were not listed.
   looked.everybody = listed;
-  looked.complete = all_children_known(looked) && listed;
+  looked.complete = (same && all_stay_known()) || (all_children_known(looked) && listed);
   reread_members(looked);
   if (unwatchable_) {
     looked.complete = false;
     if (trouble_.empty()) trouble_ = "processes cannot be watched: " + why_unwatchable_;
   }
+  all_known_ = looked.complete;
   return looked;
 }
 
@@ -53,6 +55,12 @@ bool Census::nothing_was_forked() {
   if (!same) walks_alike_ = 0;
   last_pid_ = last;
   return same && walks_alike_ >= 2 && look_began_ - walked_at_ < walk_at_least_every;
+}
+
+/// While nobody is forked: who becomes our child was below one before, and is known with him. Not so who was below a
+/// helper, nor, where we are the first process of a container, below what was put into it from outside.
+bool Census::all_stay_known() const {
+  return all_known_ && self_ != 1 && !members_.had_helpers();
 }
 
 bool Census::walk(core::Looked& looked) {

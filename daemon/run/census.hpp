@@ -101,6 +101,7 @@ class Census {
 
   // census.cpp: who is ours
   [[nodiscard]] bool nothing_was_forked();
+  [[nodiscard]] bool all_stay_known() const;
   bool walk(core::Looked& looked);
   void collect_newcomers(const std::vector<sys::Listed>& listed);
   void place_newcomers(core::Looked& looked);
@@ -146,6 +147,7 @@ class Census {
   OwnChildren children_;
   std::optional<pid_t> last_pid_;  ///< before the last walk
   int walks_alike_ = 0;            ///< walks since it changed
+  bool all_known_ = false;         ///< the last look was complete
   Steady walked_at_{};
   Steady look_began_{};
   std::unordered_map<pid_t, Known> known_;

@@ -104,6 +104,8 @@ class Members {
   /// A process of our own that is no member (an exec hook): reaped here too. `on_end` comes once, in a later turn.
   void add_helper(pid_t pid, sys::Fd pidfd, std::function<void(sys::WaitStatus)> on_end);
   [[nodiscard]] bool is_helper(pid_t pid) const { return helpers_.contains(pid); }
+  /// There was one at some time, and what it has forked may be anywhere.
+  [[nodiscard]] bool had_helpers() const { return had_helpers_; }
   /// To it and its group, which is its own; whatever of the group outlives it is killed. ESRCH when it has been reaped.
   sys::error_code signal_helper(pid_t pid, int signal);
 
@@ -141,6 +143,7 @@ class Members {
   std::map<core::ProcessId, Member> table_;
   std::unordered_map<int, Member*> holders_;  ///< who has a pid, until it is reaped
   std::map<pid_t, Helper> helpers_;
+  bool had_helpers_ = false;
   std::set<core::ProcessId> waiting_;  ///< dead and not reaped: asked again by the clock
   WatchSet ends_;
   Alarm alarm_;

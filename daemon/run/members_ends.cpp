@@ -159,6 +159,7 @@ void Members::add_helper(pid_t pid, sys::Fd pidfd, std::function<void(sys::WaitS
   // If it cannot be watched, SIGCHLD tells of its end all the same.
   (void)watch(pidfd, {pid, 0});
   helpers_[pid] = Helper{std::move(pidfd), std::move(on_end)};
+  had_helpers_ = true;
 }
 
 sys::error_code Members::signal_helper(pid_t pid, int signal) {
