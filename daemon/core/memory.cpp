@@ -33,7 +33,8 @@ Steady plan_next(MemoryWatch& watch, const MemoryPolicy& policy, Steady now, boo
   }
   watch.fast = interval < slowest;
   const auto unread = watch.fast ? interval : longest_unread(policy, watch.rss, watch.worst_growth);
-  watch.rests = unread >= 2 * slowest;
+  // Who is to be read more often than growth is noticed does not rest.
+  watch.rests = slowest >= between_counts && unread >= 2 * slowest;
   if (watch.rests) return on_grid(now + unread - slowest, slowest);
   return watch.fast ? now + interval : on_grid(now, slowest);
 }

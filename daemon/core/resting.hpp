@@ -24,7 +24,7 @@ inline constexpr Duration longest_rest{10'000};
 /// its soft line never does.
 std::chrono::nanoseconds longest_unread(const MemoryPolicy& policy, Bytes rss, double worst_growth);
 
-/// The last instant at which that reading is known to have held; never() when nothing was read.
+/// The last instant at which that reading is known to have held; `never` when nothing was read.
 Steady known_at(const World& world, const MemoryWatch& watch);
 
 /// Wakes all who rest when somebody may have grown, or when that cannot be known.

@@ -112,6 +112,20 @@ TEST(Rest, EndsBeforeHalfOfWhatIsLeftCanBeCoveredThoughNoFaultWasCounted) {
   EXPECT_EQ(h.watch().rss, mib(300)) << "350 MiB to its line at 40 MiB a second: 4.4 s";
 }
 
+TEST(Rest, IsNoneForWhoIsToBeReadMoreOftenThanFaultsAreCounted) {
+  Resting h;
+  Service service = app();
+  service.engines[0].memory.growth = Bytes{1};
+  service.engines[0].memory.interval = Duration{500};
+  h.page_faults = 70'000;
+  h.begin(service);
+  h.engine = h.starts_engine(h.starts_worker(h.main()));
+  h.at(20s);
+  h.has(h.engine, 300);
+  h.at(20s + 501ms);
+  EXPECT_EQ(h.watch().rss, mib(300));
+}
+
 TEST(Rest, IsNoneAboveTheSoftLine) {
   Resting h;
   h.begins();
