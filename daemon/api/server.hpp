@@ -29,7 +29,7 @@ namespace plimsoll::api {
 struct Backend {
   std::function<wire::Status()> status;
   /// As JSON at once: of a thousand services the structs would be as much memory again.
-  std::function<std::string()> status_json;
+  std::function<std::string(wire::Extent extent)> status_json;
   /// The same with one service only; nothing: there is no service of that name.
   std::function<std::optional<wire::Status>(std::string_view name)> status_of;
   /// The daemon's part of it alone, which costs less with many services.

@@ -173,9 +173,9 @@ void Daemon::take_command(wire::Command command, std::string by, std::function<v
 api::Backend Daemon::backend() {
   api::Backend backend;
   backend.status = [this] { return status(); };
-  backend.status_json = [this] {
+  backend.status_json = [this](wire::Extent extent) {
     const View view(world_, members_, now());
-    return view.status_json(about(view));
+    return view.status_json(about(view), extent);
   };
   backend.status_of = [this](std::string_view name) -> std::optional<wire::Status> {
     const View view(world_, members_, now());

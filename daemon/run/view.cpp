@@ -111,12 +111,13 @@ std::vector<wire::Service> View::services() const {
   return all;
 }
 
-std::string View::status_json(const wire::Daemon& daemon) const {
+std::string View::status_json(const wire::Daemon& daemon, wire::Extent extent) const {
   auto at = world_.services.begin();
-  return wire::to_json(daemon, world_.services.size(), [&] {
+  const auto next = [&] {
     const auto& [name, life] = *at++;
     return to_service(name, life, read_tree(name));
-  });
+  };
+  return wire::to_json(daemon, world_.services.size(), next, extent);
 }
 
 std::optional<wire::Service> View::one(std::string_view name) const {

@@ -22,7 +22,7 @@ class View {
 
   [[nodiscard]] std::vector<wire::Service> services() const;
   /// The same with what is said of the daemon, as the JSON of a Status.
-  [[nodiscard]] std::string status_json(const wire::Daemon& daemon) const;
+  [[nodiscard]] std::string status_json(const wire::Daemon& daemon, wire::Extent extent) const;
   /// Nothing: there is no service of that name.
   [[nodiscard]] std::optional<wire::Service> one(std::string_view name) const;
   /// The same with its processes.

@@ -21,7 +21,8 @@ using Parsed = std::variant<T, std::string>;
 
 std::string to_json(const Status& status);  ///< GET /v1/services
 /// The same of `count` services that `next` gives one after the other: a thousand of them need not be there at once.
-std::string to_json(const Daemon& daemon, std::size_t count, const std::function<Service()>& next);
+std::string to_json(const Daemon& daemon, std::size_t count, const std::function<Service()>& next,
+                    Extent extent = Extent::whole);
 std::string to_json(const Daemon& daemon);         ///< GET /v1/daemon: {"schema", "daemon"}
 std::string to_json(const ServiceDetail& detail);  ///< GET /v1/services/NAME: {"schema", "service", "processes"}
 std::string to_json(const std::vector<EngineOf>& engines);     ///< GET /v1/engines: {"schema", "engines"}
@@ -36,6 +37,7 @@ std::string to_json(const Command& command);
 std::string json_text(std::string_view text);
 
 Parsed<Status> status_from_json(std::string_view text);
+Parsed<Status> brief_status_from_json(std::string_view text);
 Parsed<Daemon> daemon_from_json(std::string_view text);
 Parsed<ServiceDetail> service_from_json(std::string_view text);
 Parsed<std::vector<EngineOf>> engines_from_json(std::string_view text);

@@ -170,13 +170,13 @@ class ObjectWriter {
   void also(const char (&key)[N], const std::optional<T>& value) {
     if (value) need(key, *value);
   }
-  template <std::size_t N>
-  void some(const char (&key)[N], const std::string& value) {
-    if (!value.empty()) need(key, value);
-  }
-  template <std::size_t N>
-  void some(const char (&key)[N], bool value) {
-    if (value) need(key, value);
+  template <class T, std::size_t N>
+  void some(const char (&key)[N], const T& value) {
+    if constexpr (std::is_arithmetic_v<T>) {
+      if (value != T{}) need(key, value);
+    } else {
+      if (!value.empty()) need(key, value);
+    }
   }
   template <class T, std::size_t N>
   void null(const char (&key)[N], const std::optional<T>& value) {
@@ -187,13 +187,14 @@ class ObjectWriter {
       out_.put("null");
     }
   }
-  template <class Next, std::size_t N>
-  void each(const char (&key)[N], std::size_t count, const Next& next) {
+  /// An array of `count` elements; `write_next` writes one.
+  template <class WriteNext, std::size_t N>
+  void each(const char (&key)[N], std::size_t count, const WriteNext& write_next) {
     put_key(key);
     out_.put('[');
     for (std::size_t i = 0; i < count; ++i) {
       if (i > 0) out_.put(',');
-      write(out_, next());
+      write_next(out_);
     }
     out_.put(']');
   }
@@ -220,9 +221,18 @@ void write(Text& out, const T& value) {
   object.close();
 }
 
+/// Of a budget nothing is said until something of it is spent.
+void write_brief(Text& out, Service service) {
+  if (service.budget_spent == 0) service.budget_acts = 0;
+  ObjectWriter object(out);
+  brief_fields(object, service);
+  object.close();
+}
+
 /// A thousand services are 300 kB: the text would be moved ten times while it grows from nothing.
 constexpr std::size_t expected = 256;
 constexpr std::size_t expected_of_service = 320;
+constexpr std::size_t expected_of_brief = 192;
 
 template <class Fill>
 std::string body(Fill fill, std::size_t size = expected) {
@@ -239,12 +249,14 @@ std::string body(Fill fill, std::size_t size = expected) {
 std::string to_json(const Status& status) {
   return body([&](ObjectWriter& object) { fields(object, status); });
 }
-std::string to_json(const Daemon& daemon, std::size_t count, const std::function<Service()>& next) {
+std::string to_json(const Daemon& daemon, std::size_t count, const std::function<Service()>& next, Extent extent) {
+  const bool brief = extent == Extent::brief;
+  const auto write_next = [&](Text& out) { brief ? write_brief(out, next()) : write(out, next()); };
   const auto fill = [&](ObjectWriter& object) {
     object.need("daemon", daemon);
-    object.each("services", count, next);
+    object.each("services", count, write_next);
   };
-  return body(fill, 4 * expected + count * expected_of_service);
+  return body(fill, 4 * expected + count * (brief ? expected_of_brief : expected_of_service));
 }
 std::string to_json(const Daemon& daemon) {
   return body([&](ObjectWriter& object) { object.need("daemon", daemon); });

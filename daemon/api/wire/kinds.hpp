@@ -167,7 +167,7 @@ class KindOf<std::optional<T>> final : public Kind {
 template <class T>
 class KindOf<std::vector<T>> final : public Kind {
  public:
-  KindOf() : Kind("must be an array") {}
+  explicit KindOf(const Kind& element = kind_of<T>()) : Kind("must be an array"), element_(element) {}
   Slot array(void* at) const override { return {this, at}; }
   [[nodiscard]] Slot add(void* at) const override {
     auto& elements = *static_cast<std::vector<T>*>(at);
@@ -179,7 +179,7 @@ class KindOf<std::vector<T>> final : public Kind {
   }
 
  private:
-  const Kind& element_ = kind_of<T>();
+  const Kind& element_;
 };
 
 template <>
@@ -201,8 +201,8 @@ class Members {
   explicit Members(const void* object) : object_(static_cast<const std::byte*>(object)) {}
 
   template <class T>
-  void need(std::string_view key, const T& field) {
-    add(key, &field, kind_of<T>(), true);
+  void need(std::string_view key, const T& field, const Kind& kind = kind_of<T>()) {
+    add(key, &field, kind, true);
   }
   template <class T>
   void null(std::string_view key, const std::optional<T>& field) {

@@ -63,7 +63,12 @@ struct FakeBackend {
   Backend backend() {
     Backend backend;
     backend.status = [this] { return status(); };
-    backend.status_json = [this] { return wire::to_json(status()); };
+    backend.status_json = [this](wire::Extent extent) {
+      const wire::Status all = status();
+      auto at = all.services.begin();
+      return wire::to_json(
+          all.daemon, all.services.size(), [&] { return *at++; }, extent);
+    };
     backend.status_of = [this](std::string_view name) { return status_of(name); };
     backend.daemon = [this] { return status().daemon; };
     backend.service = [this](std::string_view name) { return service(name); };

@@ -1,7 +1,7 @@
 // One of each struct with every field set to something of its own, so that a round trip that mixes two up is seen.
 #pragma once
 
-#include "daemon/api/wire/wire.hpp"
+#include "daemon/api/wire/json.hpp"
 
 namespace plimsoll::wire {
 
@@ -51,6 +51,13 @@ inline Daemon sample_daemon() {
   daemon.well = false;
   daemon.not_well = {"web: engine 4711 is lost", "api is in backoff"};
   return daemon;
+}
+
+/// As the daemon writes it, a service at a time.
+inline std::string brief_json(const Status& status) {
+  auto next = status.services.begin();
+  return to_json(
+      status.daemon, status.services.size(), [&] { return *next++; }, Extent::brief);
 }
 
 inline Process sample_process() {
