@@ -102,6 +102,11 @@ std::optional<std::string> Line::get(const std::string& target) {
   return std::nullopt;
 }
 
+std::optional<wire::Status> Line::all() {
+  const auto body = get("/v1/services?brief=1");
+  return body ? read(*body, wire::brief_status_from_json) : std::nullopt;
+}
+
 std::optional<Response> Line::post(const std::string& target, const std::string& body) {
   Client* connected = client();
   if (!connected) return std::nullopt;
@@ -113,9 +118,7 @@ std::optional<Response> Line::post(const std::string& target, const std::string&
 
 std::optional<std::string> Line::service() {
   if (!options_.service.empty()) return options_.service;
-  const auto body = get("/v1/services");
-  if (!body) return std::nullopt;
-  const auto status = read(*body, wire::status_from_json);
+  const auto status = all();
   if (!status) return std::nullopt;
   if (status->services.size() == 1) return status->services.front().name;
   std::string names;

@@ -24,6 +24,8 @@ class Line {
     fail(Failure{failed, "the daemon's answer cannot be understood: " + std::get<std::string>(parsed)});
     return std::nullopt;
   }
+  /// All services, in brief.
+  std::optional<wire::Status> all();
   /// The answer to a command, whatever its status; nothing: exit() says why.
   std::optional<Response> post(const std::string& target, const std::string& body);
   /// The service that is meant: the one that is named, or the only one.

@@ -24,12 +24,32 @@ Exit status_of_one_as_json(const Options& options, Console& console, Line& line)
   return detail->service.not_well.empty() && detail->service.state != "stopped" ? done : not_well;
 }
 
+Exit status_of_all_as_json(Console& console, Line& line) {
+  const auto body = line.get("/v1/services");
+  if (!body) return line.exit();
+  const auto status = line.read(*body, wire::status_from_json);
+  if (!status) return line.exit();
+  console.put(*body + "\n");
+  return status->daemon.well ? done : not_well;
+}
+
+std::optional<wire::Status> status_of_one(const Options& options, Line& line) {
+  const auto body = line.get("/v1/services?service=" + percent_encoded(options.service));
+  if (!body) return std::nullopt;
+  auto status = line.read(*body, wire::status_from_json);
+  if (!status) return std::nullopt;
+  if (status->services.size() != 1) {
+    line.fail(Failure{failed, "the daemon was asked about one service and answers about another number of them"});
+    return std::nullopt;
+  }
+  narrow(*status);
+  return status;
+}
+
 /// The names to draw: the one that is given, or all.
 std::optional<std::vector<std::string>> names_for(const Options& options, Line& line) {
   if (!options.service.empty()) return std::vector<std::string>{options.service};
-  const auto body = line.get("/v1/services");
-  if (!body) return std::nullopt;
-  const auto status = line.read(*body, wire::status_from_json);
+  const auto status = line.all();
   if (!status) return std::nullopt;
   std::vector<std::string> names;
   for (const wire::Service& service : status->services) names.push_back(service.name);
@@ -41,17 +61,10 @@ std::optional<std::vector<std::string>> names_for(const Options& options, Line& 
 Exit run_status(const Options& options, Console& console) {
   Line line(options, console);
   const bool one = !options.service.empty();
-  if (options.json && one) return status_of_one_as_json(options, console, line);
-  const auto body = line.get("/v1/services" + (one ? "?service=" + percent_encoded(options.service) : ""));
-  if (!body) return line.exit();
-  auto status = line.read(*body, wire::status_from_json);
+  if (options.json) return one ? status_of_one_as_json(options, console, line) : status_of_all_as_json(console, line);
+  const auto status = one ? status_of_one(options, line) : line.all();
   if (!status) return line.exit();
-  if (one && status->services.size() != 1) {
-    line.fail(Failure{failed, "the daemon was asked about one service and answers about another number of them"});
-    return line.exit();
-  }
-  if (one) narrow(*status);
-  console.put(options.json ? *body + "\n" : status_text(*status, console.look()));
+  console.put(status_text(*status, console.look()));
   return status->daemon.well ? done : not_well;
 }
 
