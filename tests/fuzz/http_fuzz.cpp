@@ -75,9 +75,9 @@ void read_as_json(std::string_view text) {
   const auto status = wire::status_from_json(text);
   if (const auto* value = std::get_if<wire::Status>(&status))
     require(std::holds_alternative<wire::Status>(wire::status_from_json(wire::to_json(*value))));
-  const auto brief = wire::brief_status_from_json(text);
+  const auto brief = wire::read_brief(text);
   if (const auto* value = std::get_if<wire::Status>(&brief))
-    require(std::holds_alternative<wire::Status>(wire::brief_status_from_json(wire::brief_json(*value))));
+    require(std::holds_alternative<wire::Status>(wire::read_brief(wire::brief_json(*value))));
   const auto event = wire::event_from_json(text);
   if (const auto* value = std::get_if<wire::Event>(&event))
     require(std::holds_alternative<wire::Event>(wire::event_from_json(wire::to_json(*value))));

@@ -37,7 +37,6 @@ std::string to_json(const Command& command);
 std::string json_text(std::string_view text);
 
 Parsed<Status> status_from_json(std::string_view text);
-Parsed<Status> brief_status_from_json(std::string_view text);
 Parsed<Daemon> daemon_from_json(std::string_view text);
 Parsed<ServiceDetail> service_from_json(std::string_view text);
 Parsed<std::vector<EngineOf>> engines_from_json(std::string_view text);

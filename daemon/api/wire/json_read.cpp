@@ -1,31 +1,9 @@
 #include "daemon/api/wire/reading.hpp"
 
 namespace plimsoll::wire {
-namespace {
-
-/// An array of services in brief.
-const Kind& brief_services() {
-  const auto listed = [] {
-    const Service service;
-    Members members(&service);
-    brief_fields(members, service);
-    return members;
-  };
-  static const ObjectKind element(listed());
-  static const KindOf<std::vector<Service>> kind(element);
-  return kind;
-}
-
-}  // namespace
 
 Parsed<Status> status_from_json(std::string_view text) {
   return read_body<Status>(text, [](Members& body, const Status& out) { fields(body, out); });
-}
-Parsed<Status> brief_status_from_json(std::string_view text) {
-  return read_body<Status>(text, [](Members& body, const Status& out) {
-    body.need("daemon", out.daemon);
-    body.need("services", out.services, brief_services());
-  });
 }
 Parsed<Daemon> daemon_from_json(std::string_view text) {
   return read_body<Daemon>(text, [](Members& body, const Daemon& out) { body.need("daemon", out); });

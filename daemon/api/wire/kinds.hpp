@@ -167,7 +167,7 @@ class KindOf<std::optional<T>> final : public Kind {
 template <class T>
 class KindOf<std::vector<T>> final : public Kind {
  public:
-  explicit KindOf(const Kind& element = kind_of<T>()) : Kind("must be an array"), element_(element) {}
+  KindOf() : Kind("must be an array") {}
   Slot array(void* at) const override { return {this, at}; }
   [[nodiscard]] Slot add(void* at) const override {
     auto& elements = *static_cast<std::vector<T>*>(at);
@@ -179,7 +179,7 @@ class KindOf<std::vector<T>> final : public Kind {
   }
 
  private:
-  const Kind& element_;
+  const Kind& element_ = kind_of<T>();
 };
 
 template <>

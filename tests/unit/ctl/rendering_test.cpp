@@ -112,7 +112,7 @@ TEST_F(Rendering, ABadNightSaysWhyFirst) {
 TEST_F(Rendering, ATableOfABriefAnswerIsThatOfTheWholeOne) {
   for (const wire::Status& whole :
        {calm(), bad_night(), wire::Status{wire::sample_daemon(), {wire::sample_service(), wire::Service{}}}}) {
-    const auto brief = wire::brief_status_from_json(wire::brief_json(whole));
+    const auto brief = wire::read_brief(wire::brief_json(whole));
     ASSERT_TRUE(std::holds_alternative<wire::Status>(brief)) << std::get<std::string>(brief);
     EXPECT_EQ(status_text(std::get<wire::Status>(brief), look), status_text(whole, look));
   }

@@ -107,7 +107,7 @@ TEST(Json, ABriefStatusSaysNothingOfWhatThereIsNot) {
 
 TEST(Json, ABriefStatusComesBackAsItWasSent) {
   const Status sent{sample_daemon(), {sample_service(), Service{}}};
-  const auto parsed = brief_status_from_json(brief_json(sent));
+  const auto parsed = read_brief(brief_json(sent));
   ASSERT_TRUE(std::holds_alternative<Status>(parsed)) << std::get<std::string>(parsed);
   Status back = std::get<Status>(parsed);
   EXPECT_EQ(brief_json(back), brief_json(sent));
@@ -117,16 +117,40 @@ TEST(Json, ABriefStatusComesBackAsItWasSent) {
   EXPECT_EQ(to_json(back), to_json(sent));
 }
 
+TEST(Json, ABriefStatusIsTheSameHoweverItIsCut) {
+  const std::string text = brief_json({sample_daemon(), {sample_service(), Service{}, sample_service()}});
+  for (std::size_t step = 1; step < text.size(); step = step * 3 / 2 + 1) {
+    const auto parsed = read_brief(text, step);
+    ASSERT_TRUE(std::holds_alternative<Status>(parsed)) << step << ": " << std::get<std::string>(parsed);
+    EXPECT_EQ(brief_json(std::get<Status>(parsed)), text) << step;
+    EXPECT_EQ(error_of(read_brief(text + " x", step)), "the body is not JSON: extra data") << step;
+    EXPECT_EQ(error_of(read_brief(text.substr(0, text.size() - 1), step)), "the body is not JSON: incomplete JSON");
+    EXPECT_EQ(error_of(read_brief(with(text, R"("restarts":2)", R"("restarts":-2)"), step)),
+              "services[0].restarts: is out of range");
+  }
+  EXPECT_EQ(error_of(read_brief("")), "the body is not JSON: incomplete JSON");
+  EXPECT_EQ(error_of(read_brief("[]")), "the body must be a JSON object");
+  EXPECT_EQ(error_of(read_brief(R"({"services":[]})")), "daemon: is missing");
+}
+
+TEST(Json, ABriefStatusThatIsWrongHandsOverNoServiceBehindTheMistake) {
+  const Status status{sample_daemon(), {sample_service(), sample_service()}};
+  std::size_t taken = 0;
+  BriefReader reader([&](const Service&) { ++taken; });
+  reader.add(with(brief_json(status), R"("state":"ready",)", ""));
+  EXPECT_EQ(std::get<std::string>(reader.finish()), "services[0].state: is missing");
+  EXPECT_EQ(taken, 0u);
+}
+
 TEST(Json, ABriefStatusIsReadAsStrictlyInWhatItSays) {
   const std::string text = brief_json({sample_daemon(), {sample_service()}});
-  EXPECT_EQ(error_of(brief_status_from_json(with(text, R"("state":"ready",)", ""))), "services[0].state: is missing");
-  EXPECT_EQ(error_of(brief_status_from_json(with(text, R"("restarts":2)", R"("restarts":-2)"))),
+  EXPECT_EQ(error_of(read_brief(with(text, R"("state":"ready",)", ""))), "services[0].state: is missing");
+  EXPECT_EQ(error_of(read_brief(with(text, R"("restarts":2)", R"("restarts":-2)"))),
             "services[0].restarts: is out of range");
-  EXPECT_EQ(error_of(brief_status_from_json(with(text, R"("kind":"signaled",)", ""))),
-            "services[0].last_exit.kind: is missing");
-  EXPECT_EQ(error_of(brief_status_from_json(with(text, R"("services":[{)", R"("services":[7,{)"))),
+  EXPECT_EQ(error_of(read_brief(with(text, R"("kind":"signaled",)", ""))), "services[0].last_exit.kind: is missing");
+  EXPECT_EQ(error_of(read_brief(with(text, R"("services":[{)", R"("services":[7,{)"))),
             "services[0]: must be an object");
-  EXPECT_EQ(error_of(brief_status_from_json(to_json(Status{sample_daemon(), {sample_service()}}))), "accepted");
+  EXPECT_EQ(error_of(read_brief(to_json(Status{sample_daemon(), {sample_service()}}))), "accepted");
   EXPECT_EQ(error_of(status_from_json(brief_json({sample_daemon(), {Service{}}}))), "services[0].pid: is missing");
 }
 
