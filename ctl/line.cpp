@@ -104,8 +104,9 @@ std::optional<std::string> Line::get(const std::string& target, const Client::Ta
 
 std::optional<wire::Daemon> Line::each_service(const std::function<void(const wire::Service&)>& take) {
   wire::BriefReader reader(take);
-  if (!get("/v1/services?brief=1", [&reader](std::string_view piece) { reader.add(piece); })) return std::nullopt;
-  return understood(reader.finish());
+  const auto got = get("/v1/services?brief=1", [&reader](std::string_view piece) { reader.add(piece); });
+  client_.reset();  // the connection ends with that answer; what is asked next has one of its own
+  return got ? understood(reader.finish()) : std::nullopt;
 }
 
 std::optional<Response> Line::post(const std::string& target, const std::string& body) {

@@ -24,6 +24,7 @@ class StatusPage {
   std::string below_;                   ///< the lines under each row, one row's after another's
   std::vector<std::size_t> below_end_;  ///< of each row, where its own end
 };
+/// The same of a status that is there whole.
 std::string status_text(const wire::Status& status, const Look& look);
 /// The processes of a service under their parents.
 std::string tree_text(const wire::ServiceDetail& detail, const Look& look);

@@ -173,9 +173,13 @@ void Daemon::take_command(wire::Command command, std::string by, std::function<v
 api::Backend Daemon::backend() {
   api::Backend backend;
   backend.status = [this] { return status(); };
-  backend.status_json = [this](wire::Extent extent) {
+  backend.status_json = [this] {
     const View view(world_, members_, now());
-    return view.status_json(about(view), extent);
+    return view.status_json(about(view));
+  };
+  backend.brief_status = [this](const api::Put& put) {
+    const View view(world_, members_, now());
+    view.brief_json(about(view), put);
   };
   backend.status_of = [this](std::string_view name) -> std::optional<wire::Status> {
     const View view(world_, members_, now());

@@ -62,6 +62,10 @@ void route(const api::Request& request, const api::Backend& backend) {
     const api::Outcome outcome = api::handle(request, role, backend);
     const auto* reply = std::get_if<api::Reply>(&outcome);
     if (reply) require_readable(*reply);
+    std::string made;
+    const auto* making = std::get_if<api::Making>(&outcome);
+    if (making) making->make([&](std::string_view piece) { made += piece; });
+    require(!making || std::holds_alternative<wire::Status>(wire::read_brief(made)));
     if (role == api::Role::nobody) require(reply && reply->status == 403);
     if (role == api::Role::observer) require(!std::holds_alternative<api::Ask>(outcome));
   }

@@ -301,6 +301,8 @@ def test_status_and_tree_for_people_name_everything_and_exit_0_when_well(nest):
     for worker, engine in pairs.items():
         below = next(i for i, line in enumerate(lines) if re.search(rf"\b{worker.pid}\b", line))
         assert re.search(rf"\b{engine}\b", lines[below + 1]) and "engine" in lines[below + 1], out
+    code, of_all, _ = daemon.ctl("tree")
+    assert code == 0 and len(of_all.splitlines()) == len(lines)
 
 
 def test_events_follow_what_happens_and_since_leaves_out_what_was_seen(nest):

@@ -120,7 +120,7 @@ void fields(A& a, D& service) {
   a.also("note", service.note);
 }
 
-/// Those of Extent::brief.
+/// GET /v1/services?brief=1: what a table of them shows.
 template <class A, Either<Service> D>
 void brief_fields(A& a, D& service) {
   a.need("name", service.name);

@@ -44,6 +44,8 @@ class Text {
   }
   void put(char c) { put(std::string_view(&c, 1)); }
   [[nodiscard]] char last() const { return text_[used_ - 1]; }
+  [[nodiscard]] std::string_view so_far() const { return {text_.data(), used_}; }
+  void begin_anew() { used_ = 0; }
   std::string finished() && {
     text_.resize(used_);
     return std::move(text_);
@@ -232,7 +234,8 @@ void write_brief(Text& out, Service service) {
 /// A thousand services are 300 kB: the text would be moved ten times while it grows from nothing.
 constexpr std::size_t expected = 256;
 constexpr std::size_t expected_of_service = 320;
-constexpr std::size_t expected_of_brief = 192;
+/// Two hundred services: the reader of one piece is at work while the next is made.
+constexpr std::size_t piece_of_brief = 32 * 1024;
 
 template <class Fill>
 std::string body(Fill fill, std::size_t size = expected) {
@@ -249,14 +252,27 @@ std::string body(Fill fill, std::size_t size = expected) {
 std::string to_json(const Status& status) {
   return body([&](ObjectWriter& object) { fields(object, status); });
 }
-std::string to_json(const Daemon& daemon, std::size_t count, const std::function<Service()>& next, Extent extent) {
-  const bool brief = extent == Extent::brief;
-  const auto write_next = [&](Text& out) { brief ? write_brief(out, next()) : write(out, next()); };
+std::string to_json(const Daemon& daemon, std::size_t count, const std::function<Service()>& next) {
   const auto fill = [&](ObjectWriter& object) {
     object.need("daemon", daemon);
-    object.each("services", count, write_next);
+    object.each("services", count, [&](Text& out) { write(out, next()); });
   };
-  return body(fill, 4 * expected + count * (brief ? expected_of_brief : expected_of_service));
+  return body(fill, 4 * expected + count * expected_of_service);
+}
+void write_brief_json(const Daemon& daemon, std::size_t count, const std::function<Service()>& next,
+                      const std::function<void(std::string_view piece)>& put) {
+  Text out(piece_of_brief + 4 * expected);
+  ObjectWriter object(out);
+  object.need("schema", schema);
+  object.need("daemon", daemon);
+  object.each("services", count, [&](Text&) {
+    write_brief(out, next());
+    if (out.so_far().size() < piece_of_brief) return;
+    put(out.so_far());
+    out.begin_anew();
+  });
+  object.close();
+  put(out.so_far());
 }
 std::string to_json(const Daemon& daemon) {
   return body([&](ObjectWriter& object) { object.need("daemon", daemon); });

@@ -102,10 +102,6 @@ struct Service {
       note;  ///< one sentence when there is something to know: "starts again in 3.2 s", "pid 12 cannot be killed: …"
 };
 
-/// How much of each service a Status says: all of it; or what a table of them shows, and of that no member that is
-/// null, empty or zero.
-enum class Extent { whole, brief };
-
 /// GET /v1/services
 struct Status {
   Daemon daemon;

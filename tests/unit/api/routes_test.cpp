@@ -23,6 +23,11 @@ class Routes : public testing::Test {
               Role role = Role::acting) {
     const Outcome outcome = ask(method, target, body, role);
     if (const auto* found = std::get_if<Reply>(&outcome)) return *found;
+    if (const auto* making = std::get_if<Making>(&outcome)) {
+      Reply made;
+      making->make([&](std::string_view piece) { made.body += piece; });
+      return made;
+    }
     ADD_FAILURE() << method << " " << target << " is not answered at once";
     return {};
   }

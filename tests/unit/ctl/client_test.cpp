@@ -141,7 +141,9 @@ TEST(Client, ABodyIsTakenInPiecesAsItComesIn) {
   while (body.size() < 100'000) body += "piece " + std::to_string(body.size());
   const std::string lengthy = "Content-Length: " + std::to_string(body.size()) + "\r\n";
   for (const std::string& length : {lengthy, std::string()}) {
-    const Listener listener("HTTP/1.1 200 OK\r\n" + length + "\r\n" + body);
+    std::string answer = "HTTP/1.1 200 OK\r\n";
+    answer.append(length).append("\r\n").append(body);
+    const Listener listener(answer);
     std::string taken;
     std::size_t longest = 0;
     const auto got = std::get<Client>(Client::connect({listener.path()})).get("/", 5s, [&](std::string_view piece) {

@@ -105,6 +105,22 @@ TEST(Json, ABriefStatusSaysNothingOfWhatThereIsNot) {
       R"("last":"both engines replaced in 9.2 s"}],"note":"starts again in 3.2 s"}]})");
 }
 
+TEST(Json, ABriefStatusOfManyServicesIsMadeInPieces) {
+  std::string text;
+  std::size_t pieces = 0;
+  std::size_t longest = 0;
+  const auto put = [&](std::string_view piece) {
+    text += piece;
+    ++pieces;
+    longest = std::max(longest, piece.size());
+  };
+  write_brief_json(sample_daemon(), 500, sample_service, put);
+  EXPECT_GT(pieces, 4u);
+  EXPECT_LT(longest, 34'000u);
+  EXPECT_EQ(text, brief_json({sample_daemon(), std::vector<Service>(500, sample_service())}));
+  EXPECT_EQ(std::get<Status>(read_brief(text)).services.size(), 500u);
+}
+
 TEST(Json, ABriefStatusComesBackAsItWasSent) {
   const Status sent{sample_daemon(), {sample_service(), Service{}}};
   const auto parsed = read_brief(brief_json(sent));

@@ -55,9 +55,12 @@ inline Daemon sample_daemon() {
 
 /// As the daemon writes it, a service at a time.
 inline std::string brief_json(const Status& status) {
+  std::string text;
   auto next = status.services.begin();
-  return to_json(
-      status.daemon, status.services.size(), [&] { return *next++; }, Extent::brief);
+  const auto put = [&](std::string_view piece) { text += piece; };
+  write_brief_json(
+      status.daemon, status.services.size(), [&] { return *next++; }, put);
+  return text;
 }
 
 /// Read back in pieces of `step` bytes.
