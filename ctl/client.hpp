@@ -62,6 +62,7 @@ class StreamReader {
 class Client {
  public:
   using Milliseconds = std::chrono::milliseconds;
+  using Take = std::function<void(std::string_view piece)>;
 
   /// The first candidate at which a daemon listens. The message names every one that was tried.
   static std::variant<Client, Failure> connect(const std::vector<std::string>& candidates);
@@ -71,7 +72,8 @@ class Client {
   Client& operator=(Client&&) = delete;
   ~Client();
 
-  std::variant<Response, Failure> get(const std::string& target, Milliseconds within);
+  /// `take`, if there is one, gets the body of a 200 in pieces as it comes in; the response has none then.
+  std::variant<Response, Failure> get(const std::string& target, Milliseconds within, const Take& take = {});
   std::variant<Response, Failure> post(const std::string& target, const std::string& body, Milliseconds within);
   /// Gives each event's JSON to `take` until that returns false, `until_closed` (a descriptor that somebody reads, or
   /// -1) has no reader any more, or the stream ends. A Response: refused with it.
@@ -82,7 +84,8 @@ class Client {
 
  private:
   using Deadline = std::chrono::steady_clock::time_point;
-  std::variant<Response, Failure> exchange(const std::string& request, Milliseconds within);
+  std::variant<Response, Failure> exchange(const std::string& request, Milliseconds within, const Take& take = {});
+  std::variant<Response, Failure> receive_body(const Head& head, Deadline deadline, const Take& take);
   std::optional<Failure> send(const std::string& request);
   std::variant<Head, Failure> receive_head(Deadline deadline);
   /// More bytes into buffer_; false at the end of the stream.

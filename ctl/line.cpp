@@ -88,10 +88,10 @@ Client* Line::client() {
   return &client_.emplace(std::move(std::get<Client>(connected)));
 }
 
-std::optional<std::string> Line::get(const std::string& target) {
+std::optional<std::string> Line::get(const std::string& target, const Client::Take& take) {
   Client* connected = client();
   if (!connected) return std::nullopt;
-  auto got = connected->get(target, to_look);
+  auto got = connected->get(target, to_look, take);
   if (const auto* failure = std::get_if<Failure>(&got)) {
     fail(*failure);
     return std::nullopt;
@@ -100,6 +100,13 @@ std::optional<std::string> Line::get(const std::string& target) {
   if (response.status == 200) return std::move(response.body);
   fail(response);
   return std::nullopt;
+}
+
+std::optional<wire::Daemon> Line::each_service(const std::function<void(const wire::Service&)>& take) {
+  wire::BriefReader reader(take);
+  const auto got = get("/v1/services?brief=1", [&reader](std::string_view piece) { reader.add(piece); });
+  client_.reset();  // the connection ends with that answer; what is asked next has one of its own
+  return got ? understood(reader.finish()) : std::nullopt;
 }
 
 std::optional<Response> Line::post(const std::string& target, const std::string& body) {
@@ -113,14 +120,12 @@ std::optional<Response> Line::post(const std::string& target, const std::string&
 
 std::optional<std::string> Line::service() {
   if (!options_.service.empty()) return options_.service;
-  const auto body = get("/v1/services");
-  if (!body) return std::nullopt;
-  const auto status = read(*body, wire::status_from_json);
-  if (!status) return std::nullopt;
-  if (status->services.size() == 1) return status->services.front().name;
-  std::string names;
-  for (const auto& service : status->services) names += (names.empty() ? "" : ", ") + clean(service.name);
-  fail(Failure{usage, names.empty() ? "there are no services" : "name the service; there are: " + names});
+  std::vector<std::string> names;
+  if (!each_service([&](const wire::Service& service) { names.push_back(service.name); })) return std::nullopt;
+  if (names.size() == 1) return names.front();
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + clean(name);
+  fail(Failure{usage, names.empty() ? "there are no services" : "name the service; there are: " + list});
   return std::nullopt;
 }
 

@@ -65,9 +65,7 @@ void add_daemon(std::string& out, const wire::Daemon& daemon, const Look& look) 
   }
 }
 
-Table services_table(const std::vector<wire::Service>& services) {
-  Table table;
-  table.reserve(services.size() + 1, 9);
+void add_heading(Table& table) {
   const Tone head = Tone::faint;
   table.add({{"SERVICE", head},
              {"STATE", head},
@@ -78,19 +76,19 @@ Table services_table(const std::vector<wire::Service>& services) {
              {"TREE", head},
              {"SOFT LINE", head},
              {"HARD LINE", head}});
-  for (const wire::Service& service : services) {
-    const bool runs = service.pid.has_value();
-    table.add({{clean(service.name), Tone::strong},
-               {clean(service.state), tone_of_state(service.state)},
-               {runs ? std::to_string(*service.pid) : "-"},
-               {runs ? duration_text(service.uptime_seconds) : "-"},
-               {std::to_string(service.restarts), service.restarts > 0 ? Tone::warning : Tone::plain},
-               {runs ? size_text(service.rss_bytes) : "-"},
-               {runs ? size_text(service.tree_rss_bytes) : "-"},
-               line_cell(service.rss_bytes, service.soft_bytes),
-               line_cell(service.rss_bytes, service.hard_bytes)});
-  }
-  return table;
+}
+
+void add_row(Table& table, const wire::Service& service) {
+  const bool runs = service.pid.has_value();
+  table.add({{clean(service.name), Tone::strong},
+             {clean(service.state), tone_of_state(service.state)},
+             {runs ? std::to_string(*service.pid) : "-"},
+             {runs ? duration_text(service.uptime_seconds) : "-"},
+             {std::to_string(service.restarts), service.restarts > 0 ? Tone::warning : Tone::plain},
+             {runs ? size_text(service.rss_bytes) : "-"},
+             {runs ? size_text(service.tree_rss_bytes) : "-"},
+             line_cell(service.rss_bytes, service.soft_bytes),
+             line_cell(service.rss_bytes, service.hard_bytes)});
 }
 
 std::string owner_text(const wire::Engine& engine) {
@@ -169,23 +167,44 @@ void add_notes(std::string& out, const wire::Service& service, const Look& look)
 
 }  // namespace
 
-std::string status_text(const wire::Status& status, const Look& look) {
-  constexpr std::size_t expected_of_service = 200;
+StatusPage::StatusPage(const Look& look, std::size_t expected) : look_(look) {
+  constexpr std::size_t columns = 9;
+  constexpr std::size_t below_each = 64;
+  rows_.reserve(expected + 1, columns);
+  below_.reserve(expected * below_each);
+  below_end_.reserve(expected);
+}
+
+void StatusPage::add(const wire::Service& service) {
+  if (below_end_.empty()) add_heading(rows_);
+  add_row(rows_, service);
+  if (!service.engines.empty()) engines_table(service.engines).write(below_, "  ", look_);
+  add_notes(below_, service, look_);
+  below_end_.push_back(below_.size());
+}
+
+std::string StatusPage::text(const wire::Daemon& daemon) const {
+  constexpr std::size_t expected_of_row = 128;
   std::string out;
-  out.reserve((status.services.size() + 4) * expected_of_service);
-  add_headline(out, status.daemon, look);
-  add_daemon(out, status.daemon, look);
-  if (status.services.empty()) return out + "no services\n";
-  const Table services = services_table(status.services);
+  out.reserve((below_end_.size() + 4) * expected_of_row + below_.size());
+  add_headline(out, daemon, look_);
+  add_daemon(out, daemon, look_);
+  if (below_end_.empty()) return out + "no services\n";
   out += "\n";
-  services.write_row(out, 0, "", look);
-  for (std::size_t i = 0; i < status.services.size(); ++i) {
-    const wire::Service& service = status.services[i];
-    services.write_row(out, i + 1, "", look);
-    if (!service.engines.empty()) engines_table(service.engines).write(out, "  ", look);
-    add_notes(out, service, look);
+  rows_.write_row(out, 0, "", look_);
+  std::size_t below = 0;
+  for (std::size_t row = 1; row <= below_end_.size(); ++row) {
+    rows_.write_row(out, row, "", look_);
+    out.append(below_, below, below_end_[row - 1] - below);
+    below = below_end_[row - 1];
   }
   return out;
+}
+
+std::string status_text(const wire::Status& status, const Look& look) {
+  StatusPage page(look, status.services.size());
+  for (const wire::Service& service : status.services) page.add(service);
+  return page.text(status.daemon);
 }
 
 }  // namespace plimsoll::ctl

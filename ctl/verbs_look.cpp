@@ -24,15 +24,43 @@ Exit status_of_one_as_json(const Options& options, Console& console, Line& line)
   return detail->service.not_well.empty() && detail->service.state != "stopped" ? done : not_well;
 }
 
+Exit status_of_all_as_json(Console& console, Line& line) {
+  const auto body = line.get("/v1/services");
+  if (!body) return line.exit();
+  const auto status = line.read(*body, wire::status_from_json);
+  if (!status) return line.exit();
+  console.put(*body + "\n");
+  return status->daemon.well ? done : not_well;
+}
+
+Exit status_of_one(const Options& options, Console& console, Line& line) {
+  const auto body = line.get("/v1/services?service=" + percent_encoded(options.service));
+  if (!body) return line.exit();
+  auto status = line.read(*body, wire::status_from_json);
+  if (!status) return line.exit();
+  if (status->services.size() != 1) {
+    line.fail(Failure{failed, "the daemon was asked about one service and answers about another number of them"});
+    return line.exit();
+  }
+  narrow(*status);
+  console.put(status_text(*status, console.look()));
+  return status->daemon.well ? done : not_well;
+}
+
+Exit status_of_all(Console& console, Line& line) {
+  constexpr std::size_t many = 1024;  // memory that is not used costs nothing, to move what is there does
+  StatusPage page(console.look(), many);
+  const auto daemon = line.each_service([&](const wire::Service& service) { page.add(service); });
+  if (!daemon) return line.exit();
+  console.put(page.text(*daemon));
+  return daemon->well ? done : not_well;
+}
+
 /// The names to draw: the one that is given, or all.
 std::optional<std::vector<std::string>> names_for(const Options& options, Line& line) {
   if (!options.service.empty()) return std::vector<std::string>{options.service};
-  const auto body = line.get("/v1/services");
-  if (!body) return std::nullopt;
-  const auto status = line.read(*body, wire::status_from_json);
-  if (!status) return std::nullopt;
   std::vector<std::string> names;
-  for (const wire::Service& service : status->services) names.push_back(service.name);
+  if (!line.each_service([&](const wire::Service& service) { names.push_back(service.name); })) return std::nullopt;
   return names;
 }
 
@@ -41,18 +69,8 @@ std::optional<std::vector<std::string>> names_for(const Options& options, Line& 
 Exit run_status(const Options& options, Console& console) {
   Line line(options, console);
   const bool one = !options.service.empty();
-  if (options.json && one) return status_of_one_as_json(options, console, line);
-  const auto body = line.get("/v1/services" + (one ? "?service=" + percent_encoded(options.service) : ""));
-  if (!body) return line.exit();
-  auto status = line.read(*body, wire::status_from_json);
-  if (!status) return line.exit();
-  if (one && status->services.size() != 1) {
-    line.fail(Failure{failed, "the daemon was asked about one service and answers about another number of them"});
-    return line.exit();
-  }
-  if (one) narrow(*status);
-  console.put(options.json ? *body + "\n" : status_text(*status, console.look()));
-  return status->daemon.well ? done : not_well;
+  if (options.json) return one ? status_of_one_as_json(options, console, line) : status_of_all_as_json(console, line);
+  return one ? status_of_one(options, console, line) : status_of_all(console, line);
 }
 
 Exit run_tree(const Options& options, Console& console) {

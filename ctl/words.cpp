@@ -153,6 +153,8 @@ std::size_t width(std::string_view text) {
 }
 
 void Table::reserve(std::size_t rows, std::size_t columns) {
+  constexpr std::size_t text_of_cell = 8;
+  text_.reserve(rows * columns * text_of_cell);
   rows_.reserve(rows);
   pieces_.reserve(rows * columns);
 }

@@ -1,4 +1,5 @@
 // Sizes and shares. Everything is whole-number arithmetic: a limit read twice is the same limit to the byte.
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -106,23 +107,27 @@ std::string to_human(Bytes size) {
   constexpr std::array<std::string_view, 5> units{"B", "KiB", "MiB", "GiB", "TiB"};
   if (size.count < 1000) return std::to_string(size.count) + " B";
   std::size_t unit = 1;
-  std::uint64_t scale = kibi;
-  for (; unit + 1 < units.size() && size.count >= 1999 * (scale / 2); ++unit) scale *= kibi;
-  const std::uint64_t whole = size.count / scale;
-  const std::uint64_t part = size.count % scale;  // below 2^40: what it is multiplied with here still fits
+  unsigned bits = 10;  // of the unit
+  for (; unit + 1 < units.size() && size.count >= std::uint64_t{1999} << (bits - 1); ++unit) bits += 10;
+  const std::uint64_t scale = std::uint64_t{1} << bits;
+  const std::uint64_t whole = size.count >> bits;
+  const std::uint64_t part = size.count & (scale - 1);  // below 2^40: what it is multiplied with here still fits
   const auto below = [&](std::uint64_t units_of, std::uint64_t ten_thousandths) {
     return whole < units_of || (whole == units_of && part * 10'000 < ten_thousandths * scale);
   };
   const std::uint64_t steps = below(0, 9'995) ? 1000 : below(9, 9'950) ? 100 : below(99, 9'500) ? 10 : 1;
-  std::uint64_t number = whole * steps + part * steps / scale;
-  const std::uint64_t rest = part * steps % scale;
+  const std::uint64_t rest = part * steps & (scale - 1);
+  std::uint64_t number = whole * steps + (part * steps >> bits);
   if (2 * rest > scale || (2 * rest == scale && number % 2 == 1)) ++number;
-  std::string text = std::to_string(number / steps);
-  if (const std::uint64_t decimals = number % steps; decimals != 0) {
-    text += '.' + std::to_string(steps + decimals).substr(1);  // with its leading zeros
-    text.erase(text.find_last_not_of('0') + 1);
+  std::array<char, 32> text;
+  char* end = std::to_chars(text.begin(), text.end(), number / steps).ptr;
+  std::uint64_t left = number % steps;
+  if (left != 0) *end++ = '.';
+  for (std::uint64_t place = steps / 10; left != 0; left %= place, place /= 10) {
+    *end++ = static_cast<char>('0' + left / place);
   }
-  return text.append(1, ' ').append(units[unit]);
+  *end++ = ' ';
+  return {text.begin(), std::copy(units[unit].begin(), units[unit].end(), end)};
 }
 
 Read<Share> read_share(std::string_view text) {

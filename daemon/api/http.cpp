@@ -107,6 +107,10 @@ std::string to_text(const Reply& reply, bool keep_alive) {
   return head_text(reply, keep_alive) + reply.body;
 }
 
+std::string open_head() {
+  return "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n";
+}
+
 std::string stream_head() {
   return "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n";
 }

@@ -40,6 +40,8 @@ inline constexpr std::string_view continue_text = "HTTP/1.1 100 Continue\r\n\r\n
 /// All of the reply but its body.
 std::string head_text(const Reply& reply, bool keep_alive);
 std::string to_text(const Reply& reply, bool keep_alive);
+/// The head of a body of JSON whose length is not known yet; it ends with the connection.
+std::string open_head();
 /// The head of a stream of server-sent events; it ends with the connection.
 std::string stream_head();
 /// One event as it is sent: its id and its JSON.

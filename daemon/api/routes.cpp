@@ -103,9 +103,17 @@ Outcome get_health(const Call& call) {
 }
 
 Outcome get_services(const Call& call) {
-  if (auto wrong = unknown_query(call.target, {"service"})) return *wrong;
-  const auto name = call.target.query.find("service");
-  if (name == call.target.query.end()) return Reply{200, call.backend.status_json(), {}};
+  if (auto wrong = unknown_query(call.target, {"service", "brief"})) return *wrong;
+  const auto& query = call.target.query;
+  const auto name = query.find("service");
+  const auto brief = query.find("brief");
+  if (brief != query.end() && brief->second != "0" && brief->second != "1")
+    return refusal(400, "brief: must be 0 or 1");
+  const bool is_brief = brief != query.end() && brief->second == "1";
+  if (is_brief && name != query.end())
+    return refusal(400, "brief: is for all services; of one there is the whole answer");
+  if (is_brief) return Making{call.backend.brief_status};
+  if (name == query.end()) return Reply{200, call.backend.status_json(), {}};
   const auto status = call.backend.status_of(name->second);
   if (!status) return no_such_service(name->second, call.backend);
   return Reply{200, wire::to_json(*status), {}};

@@ -31,6 +31,11 @@ struct Reply {
 /// {"schema": 1, "error": sentence}
 Reply refusal(int status, std::string sentence);
 
+/// A 200 whose body is sent while it is made: `make` is called at once and keeps nothing of `put`.
+struct Making {
+  std::function<void(const Put& put)> make;
+};
+
 /// Events as they come: those above `after` first; nothing: from now on.
 struct Follow {
   std::optional<std::uint64_t> after;
@@ -42,7 +47,7 @@ struct Ask {
   wire::Command command;
 };
 
-using Outcome = std::variant<Reply, Follow, Ask>;
+using Outcome = std::variant<Reply, Making, Follow, Ask>;
 Outcome handle(const Request& request, Role role, const Backend& backend);
 
 /// "a%20b" -> "a b"; nothing if a `%` is not followed by two hexadecimal digits.

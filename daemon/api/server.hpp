@@ -26,10 +26,14 @@ class io_context;
 
 namespace plimsoll::api {
 
+using Put = std::function<void(std::string_view piece)>;
+
 struct Backend {
   std::function<wire::Status()> status;
   /// As JSON at once: of a thousand services the structs would be as much memory again.
   std::function<std::string()> status_json;
+  /// The same in brief, whose text need not be there at once either: `put` gets it in pieces as it is made.
+  std::function<void(const Put& put)> brief_status;
   /// The same with one service only; nothing: there is no service of that name.
   std::function<std::optional<wire::Status>(std::string_view name)> status_of;
   /// The daemon's part of it alone, which costs less with many services.

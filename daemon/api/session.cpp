@@ -1,5 +1,7 @@
 #include "daemon/api/session.hpp"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -151,6 +153,13 @@ asio::awaitable<bool> Session::answer(const Request& request) {
   if (!house || phase_ == Phase::closed) co_return false;
   const Role role = role_of(peer_, house->own, house->groups);
   Outcome outcome = handle(request, role, house->backend);
+  if (const auto* making = std::get_if<Making>(&outcome)) {
+    const std::string rest = say_while_making(*making);
+    const std::string nothing_else;
+    house.reset();
+    co_await say(rest, nothing_else);
+    co_return false;
+  }
   const bool crowded = house->followers() >= limits_.followers;
   house.reset();
 
@@ -183,6 +192,16 @@ asio::awaitable<bool> Session::say(const std::string& head, const std::string& b
   const std::array<asio::const_buffer, 2> both{asio::buffer(head), asio::buffer(body)};
   co_await asio::async_write(socket_, both, as_much_as_fits, asio::redirect_error(asio::use_awaitable, error));
   co_return !error && phase_ == Phase::writing;
+}
+
+std::string Session::say_while_making(const Making& making) {
+  std::string rest = open_head();
+  making.make([&](std::string_view piece) {
+    rest += piece;
+    const ssize_t sent = ::send(socket_.native_handle(), rest.data(), rest.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent > 0) rest.erase(0, static_cast<std::size_t>(sent));
+  });
+  return rest;
 }
 
 asio::awaitable<void> Session::drain() {

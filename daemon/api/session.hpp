@@ -66,6 +66,8 @@ class Session : public std::enable_shared_from_this<Session> {
   Awaitable<Received> receive();
   /// The two outlive the wait.
   Awaitable<bool> say(const std::string& head, const std::string& body);
+  /// Sends what the socket takes while it is made; the text that is left is given back.
+  std::string say_while_making(const Making& making);
   Awaitable<void> drain();
   Awaitable<Reply> ask(wire::Command command);
   Awaitable<void> follow(std::optional<std::uint64_t> after, std::string service);

@@ -29,6 +29,7 @@ void judge_service(const World& world, const std::string& name, const ServiceLif
 }
 
 void judge_process(const World& world, const Process& process, std::vector<Unwell>& said) {
+  if (!process.engine && !process.engine_missing_since) return;
   const std::string pid = std::to_string(process.id.pid);
   if (process.engine) {
     const EngineState state = process.engine->state;

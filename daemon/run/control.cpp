@@ -177,6 +177,10 @@ api::Backend Daemon::backend() {
     const View view(world_, members_, now());
     return view.status_json(about(view));
   };
+  backend.brief_status = [this](const api::Put& put) {
+    const View view(world_, members_, now());
+    view.brief_json(about(view), put);
+  };
   backend.status_of = [this](std::string_view name) -> std::optional<wire::Status> {
     const View view(world_, members_, now());
     auto service = view.one(name);

@@ -113,11 +113,18 @@ std::vector<wire::Service> View::services() const {
 }
 
 std::string View::status_json(const wire::Daemon& daemon) const {
-  auto at = world_.services.begin();
-  return wire::to_json(daemon, world_.services.size(), [&] {
+  return wire::to_json(daemon, world_.services.size(), in_turn());
+}
+
+void View::brief_json(const wire::Daemon& daemon, const std::function<void(std::string_view piece)>& put) const {
+  wire::write_brief_json(daemon, world_.services.size(), in_turn(), put);
+}
+
+std::function<wire::Service()> View::in_turn() const {
+  return [this, at = world_.services.begin()]() mutable {
     const auto& [name, life] = *at++;
     return to_service(name, life, read_tree(name));
-  });
+  };
 }
 
 std::optional<wire::Service> View::one(std::string_view name) const {

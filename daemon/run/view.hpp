@@ -3,6 +3,7 @@
 // processes are gone through once.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +24,8 @@ class View {
   [[nodiscard]] std::vector<wire::Service> services() const;
   /// The same with what is said of the daemon, as the JSON of a Status.
   [[nodiscard]] std::string status_json(const wire::Daemon& daemon) const;
+  /// In brief; `put` gets it in pieces.
+  void brief_json(const wire::Daemon& daemon, const std::function<void(std::string_view piece)>& put) const;
   /// Nothing: there is no service of that name.
   [[nodiscard]] std::optional<wire::Service> one(std::string_view name) const;
   /// The same with its processes.
@@ -39,6 +42,8 @@ class View {
     Readings readings;
     std::vector<const core::Process*> engines;  ///< those that are shown
   };
+  /// Gives one service after the other.
+  [[nodiscard]] std::function<wire::Service()> in_turn() const;
   [[nodiscard]] Tree read_tree(const std::string& service) const;
   [[nodiscard]] wire::Service to_service(const std::string& name, const core::ServiceLife& life,
                                          const Tree& tree) const;

@@ -8,6 +8,7 @@
 #include "daemon/api/http.hpp"
 #include "daemon/api/wire/json.hpp"
 #include "tests/unit/api/fake_backend.hpp"
+#include "tests/unit/wire/samples.hpp"
 
 namespace {
 
@@ -61,6 +62,10 @@ void route(const api::Request& request, const api::Backend& backend) {
     const api::Outcome outcome = api::handle(request, role, backend);
     const auto* reply = std::get_if<api::Reply>(&outcome);
     if (reply) require_readable(*reply);
+    std::string made;
+    const auto* making = std::get_if<api::Making>(&outcome);
+    if (making) making->make([&](std::string_view piece) { made += piece; });
+    require(!making || std::holds_alternative<wire::Status>(wire::read_brief(made)));
     if (role == api::Role::nobody) require(reply && reply->status == 403);
     if (role == api::Role::observer) require(!std::holds_alternative<api::Ask>(outcome));
   }
@@ -74,6 +79,9 @@ void read_as_json(std::string_view text) {
   const auto status = wire::status_from_json(text);
   if (const auto* value = std::get_if<wire::Status>(&status))
     require(std::holds_alternative<wire::Status>(wire::status_from_json(wire::to_json(*value))));
+  const auto brief = wire::read_brief(text);
+  if (const auto* value = std::get_if<wire::Status>(&brief))
+    require(std::holds_alternative<wire::Status>(wire::read_brief(wire::brief_json(*value))));
   const auto event = wire::event_from_json(text);
   if (const auto* value = std::get_if<wire::Event>(&event))
     require(std::holds_alternative<wire::Event>(wire::event_from_json(wire::to_json(*value))));

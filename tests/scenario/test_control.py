@@ -270,6 +270,24 @@ def test_status_json_has_the_documented_shape(nest):
     assert engine["age_seconds"] >= 1 and engine["peak_rss_bytes"] >= engine["rss_bytes"] > 0
 
 
+def test_a_brief_status_says_of_each_service_what_the_whole_one_does_and_less_of_it(nest):
+    daemon = app_daemon(nest, app_service(flags=["--workers", "1", "--engine", f"plain {ENGINE}"]) + ONE)
+    daemon.wait_engines("app", 1)
+    daemon.wait_ready("one")
+    assert daemon.ctl("stop", "one")[0] == 0
+    whole, code, brief = daemon.status(), *daemon.http("GET", "/v1/services?brief=1")
+    assert code == 200 and brief["daemon"].keys() == whole["daemon"].keys()
+    moving = {"uptime_seconds", "rss_bytes", "tree_rss_bytes", "engines"}
+    for short, full in zip(brief["services"], whole["services"], strict=True):
+        assert {key: short[key] for key in short.keys() - moving} == {key: full[key] for key in short.keys() - moving}
+        assert full.keys() - short.keys() <= {key for key, value in full.items() if not value} | {"run", "budget_acts"}
+        assert all(short.values()), short
+    app, one = brief["services"]
+    assert app["engines"][0].keys() == whole["services"][0]["engines"][0].keys()
+    assert app["pid"] and "pid" not in one and one["state"] == "stopped" and one["last_exit"]["kind"] == "signaled"
+    assert daemon.http("GET", "/v1/services?brief=yes") == (400, {"schema": 1, "error": "brief: must be 0 or 1"})
+
+
 def test_status_and_tree_for_people_name_everything_and_exit_0_when_well(nest):
     daemon = app_daemon(nest, app_service(flags=["--workers", "2", "--engine", f"plain {ENGINE}"]))
     pairs = workers_with_engines(nest, daemon, 2)
@@ -283,6 +301,8 @@ def test_status_and_tree_for_people_name_everything_and_exit_0_when_well(nest):
     for worker, engine in pairs.items():
         below = next(i for i, line in enumerate(lines) if re.search(rf"\b{worker.pid}\b", line))
         assert re.search(rf"\b{engine}\b", lines[below + 1]) and "engine" in lines[below + 1], out
+    code, of_all, _ = daemon.ctl("tree")
+    assert code == 0 and len(of_all.splitlines()) == len(lines)
 
 
 def test_events_follow_what_happens_and_since_leaves_out_what_was_seen(nest):

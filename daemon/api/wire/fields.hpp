@@ -5,7 +5,7 @@
 //   also(key, field)   an optional is left out when empty; anything else is written always. May be missing when read:
 //   an older daemon
 //                      does not know it.
-//   some(key, field)   written where it applies: not when it is empty or false.
+//   some(key, field)   written where it applies: not when it is empty, zero or false. May be missing when read.
 // The order is the order in the text. A change here is a change of the schema, unless it adds an also().
 #pragma once
 
@@ -118,6 +118,27 @@ void fields(A& a, D& service) {
   a.also("cycles", service.cycles);
   a.also("not_well", service.not_well);
   a.also("note", service.note);
+}
+
+/// GET /v1/services?brief=1: what a table of them shows.
+template <class A, Either<Service> D>
+void brief_fields(A& a, D& service) {
+  a.need("name", service.name);
+  a.need("state", service.state);
+  a.also("pid", service.pid);
+  a.some("restarts", service.restarts);
+  a.some("uptime_seconds", service.uptime_seconds);
+  a.some("rss_bytes", service.rss_bytes);
+  a.some("tree_rss_bytes", service.tree_rss_bytes);
+  a.also("last_exit", service.last_exit);
+  a.some("engines", service.engines);
+  a.also("soft_bytes", service.soft_bytes);
+  a.also("hard_bytes", service.hard_bytes);
+  a.also("overshoot_bytes", service.overshoot_bytes);
+  a.some("budget_acts", service.budget_acts);
+  a.some("budget_spent", service.budget_spent);
+  a.some("cycles", service.cycles);
+  a.some("note", service.note);
 }
 
 template <class A, Either<Status> D>

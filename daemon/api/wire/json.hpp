@@ -22,6 +22,9 @@ using Parsed = std::variant<T, std::string>;
 std::string to_json(const Status& status);  ///< GET /v1/services
 /// The same of `count` services that `next` gives one after the other: a thousand of them need not be there at once.
 std::string to_json(const Daemon& daemon, std::size_t count, const std::function<Service()>& next);
+/// GET /v1/services?brief=1, where the text need not be there at once either: `put` gets it in pieces as it is made.
+void write_brief_json(const Daemon& daemon, std::size_t count, const std::function<Service()>& next,
+                      const std::function<void(std::string_view piece)>& put);
 std::string to_json(const Daemon& daemon);         ///< GET /v1/daemon: {"schema", "daemon"}
 std::string to_json(const ServiceDetail& detail);  ///< GET /v1/services/NAME: {"schema", "service", "processes"}
 std::string to_json(const std::vector<EngineOf>& engines);     ///< GET /v1/engines: {"schema", "engines"}

@@ -44,6 +44,8 @@ class Text {
   }
   void put(char c) { put(std::string_view(&c, 1)); }
   [[nodiscard]] char last() const { return text_[used_ - 1]; }
+  [[nodiscard]] std::string_view so_far() const { return {text_.data(), used_}; }
+  void begin_anew() { used_ = 0; }
   std::string finished() && {
     text_.resize(used_);
     return std::move(text_);
@@ -170,13 +172,13 @@ class ObjectWriter {
   void also(const char (&key)[N], const std::optional<T>& value) {
     if (value) need(key, *value);
   }
-  template <std::size_t N>
-  void some(const char (&key)[N], const std::string& value) {
-    if (!value.empty()) need(key, value);
-  }
-  template <std::size_t N>
-  void some(const char (&key)[N], bool value) {
-    if (value) need(key, value);
+  template <class T, std::size_t N>
+  void some(const char (&key)[N], const T& value) {
+    if constexpr (std::is_arithmetic_v<T>) {
+      if (value != T{}) need(key, value);
+    } else {
+      if (!value.empty()) need(key, value);
+    }
   }
   template <class T, std::size_t N>
   void null(const char (&key)[N], const std::optional<T>& value) {
@@ -187,13 +189,14 @@ class ObjectWriter {
       out_.put("null");
     }
   }
-  template <class Next, std::size_t N>
-  void each(const char (&key)[N], std::size_t count, const Next& next) {
+  /// An array of `count` elements; `write_next` writes one.
+  template <class WriteNext, std::size_t N>
+  void each(const char (&key)[N], std::size_t count, const WriteNext& write_next) {
     put_key(key);
     out_.put('[');
     for (std::size_t i = 0; i < count; ++i) {
       if (i > 0) out_.put(',');
-      write(out_, next());
+      write_next(out_);
     }
     out_.put(']');
   }
@@ -220,9 +223,19 @@ void write(Text& out, const T& value) {
   object.close();
 }
 
+/// Of a budget nothing is said until something of it is spent.
+void write_brief(Text& out, Service service) {
+  if (service.budget_spent == 0) service.budget_acts = 0;
+  ObjectWriter object(out);
+  brief_fields(object, service);
+  object.close();
+}
+
 /// A thousand services are 300 kB: the text would be moved ten times while it grows from nothing.
 constexpr std::size_t expected = 256;
 constexpr std::size_t expected_of_service = 320;
+/// Two hundred services: the reader of one piece is at work while the next is made.
+constexpr std::size_t piece_of_brief = 32 * 1024;
 
 template <class Fill>
 std::string body(Fill fill, std::size_t size = expected) {
@@ -242,9 +255,24 @@ std::string to_json(const Status& status) {
 std::string to_json(const Daemon& daemon, std::size_t count, const std::function<Service()>& next) {
   const auto fill = [&](ObjectWriter& object) {
     object.need("daemon", daemon);
-    object.each("services", count, next);
+    object.each("services", count, [&](Text& out) { write(out, next()); });
   };
   return body(fill, 4 * expected + count * expected_of_service);
+}
+void write_brief_json(const Daemon& daemon, std::size_t count, const std::function<Service()>& next,
+                      const std::function<void(std::string_view piece)>& put) {
+  Text out(piece_of_brief + 4 * expected);
+  ObjectWriter object(out);
+  object.need("schema", schema);
+  object.need("daemon", daemon);
+  object.each("services", count, [&](Text&) {
+    write_brief(out, next());
+    if (out.so_far().size() < piece_of_brief) return;
+    put(out.so_far());
+    out.begin_anew();
+  });
+  object.close();
+  put(out.so_far());
 }
 std::string to_json(const Daemon& daemon) {
   return body([&](ObjectWriter& object) { object.need("daemon", daemon); });

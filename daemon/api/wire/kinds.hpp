@@ -201,8 +201,8 @@ class Members {
   explicit Members(const void* object) : object_(static_cast<const std::byte*>(object)) {}
 
   template <class T>
-  void need(std::string_view key, const T& field) {
-    add(key, &field, kind_of<T>(), true);
+  void need(std::string_view key, const T& field, const Kind& kind = kind_of<T>()) {
+    add(key, &field, kind, true);
   }
   template <class T>
   void null(std::string_view key, const std::optional<T>& field) {

@@ -20,6 +20,7 @@ class Filler {
 
   explicit Filler(Slot root) : root_(root) { open_.reserve(8); }
   [[nodiscard]] const std::string& wrong() const { return wrong_; }
+  [[nodiscard]] bool is_object() const { return is_object_; }
 
   bool on_document_begin(json::error_code&) { return true; }
   bool on_document_end(json::error_code&) { return true; }
@@ -73,6 +74,7 @@ class Filler {
 
   bool begin(bool is_array) {
     if (!wrong_.empty()) return true;
+    if (open_.empty()) is_object_ = !is_array;
     const Slot slot = next();
     const Slot inside = is_array ? slot.kind->array(slot.at) : slot.kind->object(slot.at);
     if (!inside.kind) {
@@ -90,7 +92,7 @@ class Filler {
     return true;
   }
 
-  /// A text comes in parts where it has escapes.
+  /// A text comes in parts where it has escapes, or the pieces of the body meet.
   bool keep(json::string_view part) {
     parts_.append(part.data(), part.size());
     return true;
@@ -121,20 +123,36 @@ class Filler {
   std::string parts_;
   std::string rule_;
   std::string wrong_;
+  bool is_object_ = false;
 };
 
 }  // namespace
 
-std::string read_text(std::string_view text, Slot root, const SchemaNumber& schema_number, bool needs_schema) {
-  json::basic_parser<Filler> parser(json::parse_options{}, root);
-  json::error_code code;
-  const std::size_t read = parser.write_some(false, text.data(), text.size(), code);
-  if (!code && read < text.size()) code = json::error::extra_data;
-  if (code) return "the body is not JSON: " + code.message();
-  if (text[text.find_first_not_of(" \t\r\n")] != '{') return "the body must be a JSON object";
+struct TextReader::Parser {
+  explicit Parser(Slot root) : json(json::parse_options{}, root) {}
+  json::basic_parser<Filler> json;
+  json::error_code error;
+};
+
+TextReader::TextReader(Slot root) : parser_(std::make_unique<Parser>(root)) {}
+
+TextReader::~TextReader() = default;
+
+void TextReader::add(std::string_view piece) {
+  json::error_code& error = parser_->error;
+  if (error || piece.empty()) return;
+  const std::size_t read = parser_->json.write_some(true, piece.data(), piece.size(), error);
+  if (!error && read < piece.size()) error = json::error::extra_data;
+}
+
+std::string TextReader::finish(const SchemaNumber& schema_number, bool needs_schema) {
+  if (!parser_->error) parser_->json.write_some(false, nullptr, 0, parser_->error);
+  if (parser_->error) return "the body is not JSON: " + parser_->error.message();
+  const Filler& filler = parser_->json.handler();
+  if (!filler.is_object()) return "the body must be a JSON object";
   if (schema_number.there && schema_number.value != schema)
     return "schema: must be " + std::to_string(schema) + ", the only one known here";
-  if (!parser.handler().wrong().empty()) return parser.handler().wrong();
+  if (!filler.wrong().empty()) return filler.wrong();
   if (!schema_number.there && needs_schema) return "schema: is missing";
   return {};
 }

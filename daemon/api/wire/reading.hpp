@@ -1,6 +1,7 @@
 // A body's text into a struct.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -38,8 +39,19 @@ class KindOf<SchemaNumber> final : public Kind {
   }
 };
 
-/// Fills what `root` is about, which has `schema` among its members. What is wrong with the text, or nothing.
-std::string read_text(std::string_view text, Slot root, const SchemaNumber& schema, bool needs_schema);
+/// Fills what `root` is about from a text that comes in pieces, cut anywhere.
+class TextReader {
+ public:
+  explicit TextReader(Slot root);
+  ~TextReader();
+  void add(std::string_view piece);
+  /// There is no more of it. `schema` is among the members of `root`. What is wrong with the text, or nothing.
+  [[nodiscard]] std::string finish(const SchemaNumber& schema, bool needs_schema);
+
+ private:
+  struct Parser;
+  std::unique_ptr<Parser> parser_;
+};
 
 /// `list` names the members of the body, beside its schema. An unknown one is a mistake where a schema need not be
 /// given: in a command.
@@ -54,7 +66,9 @@ Parsed<T> read_body(std::string_view text, List list, bool is_command = false) {
   list(members, body.value);
   if (is_command) members.refuse_others();
   const ObjectKind kind(std::move(members));
-  std::string wrong = read_text(text, {&kind, &body}, body.schema, !is_command);
+  TextReader reader({&kind, &body});
+  reader.add(text);
+  std::string wrong = reader.finish(body.schema, !is_command);
   if (!wrong.empty()) return Parsed<T>(std::in_place_index<1>, std::move(wrong));
   return Parsed<T>(std::in_place_index<0>, std::move(body.value));
 }

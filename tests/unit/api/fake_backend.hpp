@@ -64,6 +64,12 @@ struct FakeBackend {
     Backend backend;
     backend.status = [this] { return status(); };
     backend.status_json = [this] { return wire::to_json(status()); };
+    backend.brief_status = [this](const Put& put) {
+      const wire::Status all = status();
+      auto next = all.services.begin();
+      wire::write_brief_json(
+          all.daemon, all.services.size(), [&] { return *next++; }, put);
+    };
     backend.status_of = [this](std::string_view name) { return status_of(name); };
     backend.daemon = [this] { return status().daemon; };
     backend.service = [this](std::string_view name) { return service(name); };

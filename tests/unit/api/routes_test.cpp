@@ -4,6 +4,7 @@
 
 #include "daemon/api/wire/json.hpp"
 #include "tests/unit/api/fake_backend.hpp"
+#include "tests/unit/wire/samples.hpp"
 
 namespace plimsoll::api {
 namespace {
@@ -22,6 +23,11 @@ class Routes : public testing::Test {
               Role role = Role::acting) {
     const Outcome outcome = ask(method, target, body, role);
     if (const auto* found = std::get_if<Reply>(&outcome)) return *found;
+    if (const auto* making = std::get_if<Making>(&outcome)) {
+      Reply made;
+      making->make([&](std::string_view piece) { made.body += piece; });
+      return made;
+    }
     ADD_FAILURE() << method << " " << target << " is not answered at once";
     return {};
   }
@@ -43,6 +49,21 @@ TEST_F(Routes, EachResourceIsAnsweredWithItsStructs) {
   const auto engines = wire::engines_from_json(reply("GET", "/v1/engines").body);
   EXPECT_EQ(std::get<0>(engines).at(0).service, "web");
   EXPECT_EQ(std::get<0>(engines).at(0).engine.pid, 4711);
+}
+
+TEST_F(Routes, ABriefAnswerIsForAllServices) {
+  EXPECT_EQ(reply("GET", "/v1/services?brief=1").body, wire::brief_json(fake.status()));
+  EXPECT_EQ(reply("GET", "/v1/services?brief=1", "", Role::observer).status, 200);
+  EXPECT_EQ(reply("GET", "/v1/services?brief=1", "", Role::nobody).status, 403);
+  EXPECT_EQ(reply("GET", "/v1/services?brief=0").body, wire::to_json(fake.status()));
+  EXPECT_EQ(reply("GET", "/v1/services?brief=0&service=web").body, wire::to_json(*fake.status_of("web")));
+  for (const char* target : {"/v1/services?brief", "/v1/services?brief=2", "/v1/services?brief=yes&service=web"}) {
+    EXPECT_EQ(reply("GET", target).status, 400) << target;
+    EXPECT_EQ(error_of(reply("GET", target)), "brief: must be 0 or 1");
+  }
+  EXPECT_EQ(reply("GET", "/v1/services?brief=1&service=web").status, 400);
+  EXPECT_EQ(error_of(reply("GET", "/v1/services?brief=1&service=web")),
+            "brief: is for all services; of one there is the whole answer");
 }
 
 TEST_F(Routes, HealthIs503WhenNotWell) {

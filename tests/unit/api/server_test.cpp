@@ -4,6 +4,7 @@
 #include "daemon/api/wire/json.hpp"
 #include "tests/unit/api/garbage.hpp"
 #include "tests/unit/api/server_fixture.hpp"
+#include "tests/unit/wire/samples.hpp"
 
 namespace plimsoll::api {
 namespace {
@@ -11,6 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 
 const std::string get_daemon = "GET /v1/daemon HTTP/1.1\r\nHost: x\r\n\r\n";
+const std::string get_brief = "GET /v1/services?brief=1 HTTP/1.1\r\nHost: x\r\n\r\n";
 std::string post(const std::string& target, const std::string& body) {
   return "POST " + target + " HTTP/1.1\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
@@ -208,6 +210,67 @@ TEST_F(ServerTest, AnAnswerThatNoSocketHoldsComesWhole) {
   const sys::Fd client = connect("GET /v1/events HTTP/1.1\r\nConnection: close\r\n\r\n");
   const std::string text = until_closed(client);
   EXPECT_EQ(text.substr(text.find("\r\n\r\n") + 4), wire::to_json(fake.events));
+}
+
+TEST_F(ServerTest, ABriefStatusEndsWithItsConnection) {
+  serve();
+  const sys::Fd client = connect(get_brief);
+  const std::string text = until_closed(client);
+  EXPECT_TRUE(ended);
+  EXPECT_EQ(status_of(text), 200);
+  EXPECT_NE(text.find("Connection: close\r\n"), text.npos);
+  EXPECT_EQ(text.find("Content-Length"), text.npos);
+  EXPECT_EQ(text.substr(text.find("\r\n\r\n") + 4), wire::brief_json(fake.status()));
+}
+
+TEST_F(ServerTest, ABriefStatusIsReadWhileTheRestIsMade) {
+  sys::Fd client;
+  std::string read_meanwhile;
+  Backend backend = fake.backend();
+  backend.brief_status = [&](const Put& put) {
+    put("first");
+    char chunk[4096];
+    const ssize_t count = ::recv(client.get(), chunk, sizeof chunk, MSG_DONTWAIT);
+    read_meanwhile.assign(chunk, static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+    put("second");
+  };
+  serve({}, backend);
+  client = connect();
+  send(client, get_brief);
+  EXPECT_TRUE(read_meanwhile.ends_with("\r\n\r\nfirst")) << read_meanwhile;
+  EXPECT_EQ(until_closed(client), "second");
+}
+
+TEST_F(ServerTest, ABriefStatusThatNoSocketHoldsComesWhole) {
+  std::string made;
+  Backend backend = fake.backend();
+  backend.brief_status = [&](const Put& put) {
+    for (int i = 0; i < 200; ++i) {
+      const std::string piece = std::string(20'000, 'x') + std::to_string(i);
+      made += piece;
+      put(piece);
+    }
+  };
+  serve({}, backend);
+  const sys::Fd client = connect(get_brief);
+  const std::string text = until_closed(client);
+  EXPECT_TRUE(ended);
+  EXPECT_EQ(text.substr(text.find("\r\n\r\n") + 4), made);
+}
+
+TEST_F(ServerTest, AClientThatIsGoneWhileItsStatusIsMadeLeavesNothingBehind) {
+  sys::Fd client;
+  Backend backend = fake.backend();
+  backend.brief_status = [&](const Put& put) {
+    put("first");
+    client = {};
+    put("second");
+  };
+  serve({}, backend);
+  client = connect();
+  send(client, get_brief);
+  EXPECT_FALSE(client);
+  EXPECT_EQ(status_of(response(connect(get_daemon))), 200);
 }
 
 TEST_F(ServerTest, AFollowerOfAServiceHearsOfNoOther) {

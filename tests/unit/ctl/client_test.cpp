@@ -136,6 +136,35 @@ TEST(Client, SendsARequestAndReadsTheAnswer) {
   EXPECT_EQ(std::get<Response>(got).body, "until the end");
 }
 
+TEST(Client, ABodyIsTakenInPiecesAsItComesIn) {
+  std::string body;
+  while (body.size() < 100'000) body += "piece " + std::to_string(body.size());
+  const std::string lengthy = "Content-Length: " + std::to_string(body.size()) + "\r\n";
+  for (const std::string& length : {lengthy, std::string()}) {
+    std::string answer = "HTTP/1.1 200 OK\r\n";
+    answer.append(length).append("\r\n").append(body);
+    const Listener listener(answer);
+    std::string taken;
+    std::size_t longest = 0;
+    const auto got = std::get<Client>(Client::connect({listener.path()})).get("/", 5s, [&](std::string_view piece) {
+      taken += piece;
+      longest = std::max(longest, piece.size());
+    });
+    EXPECT_EQ(std::get<Response>(got).body, "");
+    EXPECT_EQ(taken, body);
+    EXPECT_LT(longest, body.size());
+  }
+}
+
+TEST(Client, ARefusalIsNotTakenForTheBody) {
+  const Listener listener("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno");
+  const auto got = std::get<Client>(Client::connect({listener.path()})).get("/", 5s, [](std::string_view piece) {
+    ADD_FAILURE() << piece;
+  });
+  EXPECT_EQ(std::get<Response>(got).status, 403);
+  EXPECT_EQ(std::get<Response>(got).body, "no");
+}
+
 TEST(Client, WhatIsNoAnswerOfOursIsRefused) {
   const std::string strange = "does not speak our HTTP; is it plimsolld?";
   EXPECT_EQ(failure_of("SSH-2.0-OpenSSH\r\n\r\n"), strange);

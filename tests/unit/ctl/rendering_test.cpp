@@ -40,6 +40,33 @@ class Rendering : public testing::Test {
     status.services = {web, cron};
     return status;
   }
+  static wire::Status bad_night() {
+    wire::Status status = calm();
+    status.daemon.well = false;
+    status.daemon.not_well = {"web: engine 4711 is lost", "api is in backoff"};
+    status.daemon.mode = "observe";
+    status.daemon.hold = wire::Hold{"2026-11-21T06:48:00.000Z", true};
+    status.daemon.sources = {{"environ", "no"}, {"exe", "yes"}, {"exit_info", "off"}};
+    status.daemon.container = wire::Container{2048 * mib, 1843 * mib};
+    wire::Service& web = status.services[0];
+    web.restarts = 2;
+    web.soft_bytes = 40 * mib;
+    web.hard_bytes = 100 * mib;
+    web.overshoot_bytes = 3 * mib;
+    web.engines.resize(1);
+    web.engines[0].rss_bytes = 812 * mib;
+    web.engines[0].overshoot_bytes = 1 * mib;
+    web.engines[0].owner_pid.reset();
+    web.engines[0].owner = "service";
+    web.note = "pid 4711 cannot be killed: state D in nfs_wait";
+    web.last_exit = wire::Exit{"oom_killed", std::nullopt, 9, "2026-11-21T05:00:00.000Z"};
+    web.cycles = {{"reconnect", "every 6h", "2026-11-21T08:10:00.000Z", 12, 1, "both engines replaced in 9.2 s"},
+                  {"restart", "cron 0 4 * * *", std::nullopt, 0, 0, ""}};
+    web.budget_acts = 6;
+    web.budget_spent = 2;
+    status.services.resize(1);
+    return status;
+  }
   Look look;
 };
 
@@ -58,32 +85,8 @@ TEST_F(Rendering, ACalmStatusBeginsWithWell) {
 }
 
 TEST_F(Rendering, ABadNightSaysWhyFirst) {
-  wire::Status status = calm();
-  status.daemon.well = false;
-  status.daemon.not_well = {"web: engine 4711 is lost", "api is in backoff"};
-  status.daemon.mode = "observe";
-  status.daemon.hold = wire::Hold{"2026-11-21T06:48:00.000Z", true};
-  status.daemon.sources = {{"environ", "no"}, {"exe", "yes"}, {"exit_info", "off"}};
-  status.daemon.container = wire::Container{2048 * mib, 1843 * mib};
-  wire::Service& web = status.services[0];
-  web.restarts = 2;
-  web.soft_bytes = 40 * mib;
-  web.hard_bytes = 100 * mib;
-  web.overshoot_bytes = 3 * mib;
-  web.engines.resize(1);
-  web.engines[0].rss_bytes = 812 * mib;
-  web.engines[0].overshoot_bytes = 1 * mib;
-  web.engines[0].owner_pid.reset();
-  web.engines[0].owner = "service";
-  web.note = "pid 4711 cannot be killed: state D in nfs_wait";
-  web.last_exit = wire::Exit{"oom_killed", std::nullopt, 9, "2026-11-21T05:00:00.000Z"};
-  web.cycles = {{"reconnect", "every 6h", "2026-11-21T08:10:00.000Z", 12, 1, "both engines replaced in 9.2 s"},
-                {"restart", "cron 0 4 * * *", std::nullopt, 0, 0, ""}};
-  web.budget_acts = 6;
-  web.budget_spent = 2;
-  status.services.resize(1);
   EXPECT_EQ(
-      status_text(status, look),
+      status_text(bad_night(), look),
       "NOT WELL:\n"
       "  web: engine 4711 is lost\n"
       "  api is in backoff\n"
@@ -104,6 +107,15 @@ TEST_F(Rendering, ABadNightSaysWhyFirst) {
       "  budget: 2 of 6 acts spent\n"
       "  at its hard line: at most 3 MiB past it\n"
       "  at the hard line of prisma: at most 1 MiB past it\n");
+}
+
+TEST_F(Rendering, ATableOfABriefAnswerIsThatOfTheWholeOne) {
+  for (const wire::Status& whole :
+       {calm(), bad_night(), wire::Status{wire::sample_daemon(), {wire::sample_service(), wire::Service{}}}}) {
+    const auto brief = wire::read_brief(wire::brief_json(whole));
+    ASSERT_TRUE(std::holds_alternative<wire::Status>(brief)) << std::get<std::string>(brief);
+    EXPECT_EQ(status_text(std::get<wire::Status>(brief), look), status_text(whole, look));
+  }
 }
 
 TEST_F(Rendering, OneReasonStandsOnTheFirstLine) {

@@ -84,6 +84,92 @@ TEST(Json, AStatusIsTheSameTextAServiceAtATime) {
   }
 }
 
+TEST(Json, ABriefStatusSaysNothingOfWhatThereIsNot) {
+  Status status;
+  status.daemon = {"main", "0.1.0", 1, 2.5, "", "act", {}, std::nullopt, true, {}};
+  Service idle;
+  idle.name = "idle";
+  idle.state = "stopped";
+  idle.run = 7;
+  idle.budget_acts = 6;
+  status.services = {idle, sample_service()};
+  status.services[1].engines.clear();
+  EXPECT_EQ(
+      brief_json(status),
+      R"({"schema":1,"daemon":{"name":"main","version":"0.1.0","pid":1,"uptime_seconds":2.5,"config":"","mode":"act",)"
+      R"("sources":{},"well":true,"not_well":[]},"services":[{"name":"idle","state":"stopped"},)"
+      R"({"name":"web","state":"ready","pid":4700,"restarts":2,"uptime_seconds":7384.125,"rss_bytes":52428800,)"
+      R"("tree_rss_bytes":629145600,"last_exit":{"kind":"signaled","code":null,"signal":9,"at":"2026-11-21T05:57:46.250Z"},)"
+      R"("soft_bytes":1073741824,"hard_bytes":2147483648,"overshoot_bytes":3145728,"budget_acts":6,"budget_spent":2,)"
+      R"("cycles":[{"do":"reconnect","when":"every 6h","next":"2026-11-21T08:00:00.000Z","done":12,"failed":1,)"
+      R"("last":"both engines replaced in 9.2 s"}],"note":"starts again in 3.2 s"}]})");
+}
+
+TEST(Json, ABriefStatusOfManyServicesIsMadeInPieces) {
+  std::string text;
+  std::size_t pieces = 0;
+  std::size_t longest = 0;
+  const auto put = [&](std::string_view piece) {
+    text += piece;
+    ++pieces;
+    longest = std::max(longest, piece.size());
+  };
+  write_brief_json(sample_daemon(), 500, sample_service, put);
+  EXPECT_GT(pieces, 4u);
+  EXPECT_LT(longest, 34'000u);
+  EXPECT_EQ(text, brief_json({sample_daemon(), std::vector<Service>(500, sample_service())}));
+  EXPECT_EQ(std::get<Status>(read_brief(text)).services.size(), 500u);
+}
+
+TEST(Json, ABriefStatusComesBackAsItWasSent) {
+  const Status sent{sample_daemon(), {sample_service(), Service{}}};
+  const auto parsed = read_brief(brief_json(sent));
+  ASSERT_TRUE(std::holds_alternative<Status>(parsed)) << std::get<std::string>(parsed);
+  Status back = std::get<Status>(parsed);
+  EXPECT_EQ(brief_json(back), brief_json(sent));
+  EXPECT_TRUE(back.services[0].not_well.empty());
+  back.services[0].run = sent.services[0].run;
+  back.services[0].not_well = sent.services[0].not_well;
+  EXPECT_EQ(to_json(back), to_json(sent));
+}
+
+TEST(Json, ABriefStatusIsTheSameHoweverItIsCut) {
+  const std::string text = brief_json({sample_daemon(), {sample_service(), Service{}, sample_service()}});
+  for (std::size_t step = 1; step < text.size(); step = step * 3 / 2 + 1) {
+    const auto parsed = read_brief(text, step);
+    ASSERT_TRUE(std::holds_alternative<Status>(parsed)) << step << ": " << std::get<std::string>(parsed);
+    EXPECT_EQ(brief_json(std::get<Status>(parsed)), text) << step;
+    EXPECT_EQ(error_of(read_brief(text + " x", step)), "the body is not JSON: extra data") << step;
+    EXPECT_EQ(error_of(read_brief(text.substr(0, text.size() - 1), step)), "the body is not JSON: incomplete JSON");
+    EXPECT_EQ(error_of(read_brief(with(text, R"("restarts":2)", R"("restarts":-2)"), step)),
+              "services[0].restarts: is out of range");
+  }
+  EXPECT_EQ(error_of(read_brief("")), "the body is not JSON: incomplete JSON");
+  EXPECT_EQ(error_of(read_brief("[]")), "the body must be a JSON object");
+  EXPECT_EQ(error_of(read_brief(R"({"services":[]})")), "daemon: is missing");
+}
+
+TEST(Json, ABriefStatusThatIsWrongHandsOverNoServiceBehindTheMistake) {
+  const Status status{sample_daemon(), {sample_service(), sample_service()}};
+  std::size_t taken = 0;
+  BriefReader reader([&](const Service&) { ++taken; });
+  reader.add(with(brief_json(status), R"("state":"ready",)", ""));
+  EXPECT_EQ(std::get<std::string>(reader.finish()), "services[0].state: is missing");
+  EXPECT_EQ(taken, 0u);
+}
+
+TEST(Json, ABriefStatusIsReadAsStrictlyInWhatItSays) {
+  const std::string text = brief_json({sample_daemon(), {sample_service()}});
+  EXPECT_EQ(error_of(read_brief(with(text, R"("state":"ready",)", ""))), "services[0].state: is missing");
+  EXPECT_EQ(error_of(read_brief(with(text, R"("restarts":2)", R"("restarts":-2)"))),
+            "services[0].restarts: is out of range");
+  EXPECT_EQ(error_of(read_brief(with(text, R"("kind":"signaled",)", ""))), "services[0].last_exit.kind: is missing");
+  EXPECT_EQ(error_of(read_brief(with(text, R"("services":[{)", R"("services":[7,{)"))),
+            "services[0]: must be an object");
+  EXPECT_EQ(error_of(read_brief(to_json(Status{sample_daemon(), {sample_service()}}))), "accepted");
+  EXPECT_EQ(error_of(status_from_json(brief_json({sample_daemon(), {Service{}}}))), "services[0].pid: is missing");
+}
+
 TEST(Json, FieldsComeBackInTheirOwnPlaces) {
   const auto parsed = ledger_from_json(to_json(std::vector<Intervention>{sample_intervention()}));
   const Intervention& act = std::get<0>(parsed).at(0);

@@ -1,7 +1,7 @@
 // One of each struct with every field set to something of its own, so that a round trip that mixes two up is seen.
 #pragma once
 
-#include "daemon/api/wire/wire.hpp"
+#include "daemon/api/wire/brief_reader.hpp"
 
 namespace plimsoll::wire {
 
@@ -51,6 +51,27 @@ inline Daemon sample_daemon() {
   daemon.well = false;
   daemon.not_well = {"web: engine 4711 is lost", "api is in backoff"};
   return daemon;
+}
+
+/// As the daemon writes it, a service at a time.
+inline std::string brief_json(const Status& status) {
+  std::string text;
+  auto next = status.services.begin();
+  const auto put = [&](std::string_view piece) { text += piece; };
+  write_brief_json(
+      status.daemon, status.services.size(), [&] { return *next++; }, put);
+  return text;
+}
+
+/// Read back in pieces of `step` bytes.
+inline Parsed<Status> read_brief(std::string_view text, std::size_t step = std::string_view::npos) {
+  Status status;
+  BriefReader reader([&](const Service& service) { status.services.push_back(service); });
+  for (; !text.empty(); text.remove_prefix(std::min(step, text.size()))) reader.add(text.substr(0, step));
+  Parsed<Daemon> daemon = reader.finish();
+  if (auto* wrong = std::get_if<std::string>(&daemon)) return Parsed<Status>(std::in_place_index<1>, std::move(*wrong));
+  status.daemon = std::move(std::get<Daemon>(daemon));
+  return status;
 }
 
 inline Process sample_process() {
