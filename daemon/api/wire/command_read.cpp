@@ -93,7 +93,8 @@ std::string wrong_action(const Command& command) {
   if (act != "reconnect" && !command.rule.empty()) return "rule: goes with \"do\": \"reconnect\" only";
   if (act != "reconnect" && act != "hook" && command.pid) return "pid: goes with reconnect and hook only";
   if (act != "start" && command.force) return "force: goes with \"do\": \"start\" only";
-  if (command.pid && *command.pid <= 0) return "pid: must be above 0";
+  constexpr std::int64_t greatest_pid = 4'194'304;  // PID_MAX_LIMIT, proc_sys_kernel(5)
+  if (command.pid && (*command.pid <= 0 || *command.pid > greatest_pid)) return "pid: must be from 1 to 4194304";
   return {};
 }
 
