@@ -1,83 +1,13 @@
 // From Plan to text. Every key that has a value is written, so that the text says what the daemon will do without
 // anybody knowing the defaults, and loads again as an equal plan.
-#include <array>
-#include <charconv>
-
 #include "config/config.hpp"
-#include "config/written.hpp"
+#include "config/surroundings_toml.hpp"
+#include "config/toml_text.hpp"
 
 namespace plimsoll::config {
 namespace {
 
 using plimsoll::to_text;
-
-std::string quoted(std::string_view text) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string result = "\"";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      result += '\\';
-      result += c;
-    } else if (byte < 0x20 || byte == 0x7f) {
-      result += "\\u00";
-      result += digits[byte >> 4U];
-      result += digits[byte & 15U];
-    } else {
-      result += c;
-    }
-  }
-  return result + '"';
-}
-
-/// Bare where TOML allows it. (spelled_key() is for messages, and shortens.)
-std::string key_text(std::string_view key) {
-  return spelled_key(key) == key ? std::string{key} : quoted(key);
-}
-
-std::string list_of(const std::vector<std::string>& texts) {
-  std::string result = "[";
-  for (const std::string& text : texts) result += (result.size() == 1 ? "" : ", ") + quoted(text);
-  return result + "]";
-}
-
-std::string number(double value) {
-  std::array<char, 32> buffer{};
-  std::string text{buffer.data(), std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr};
-  return text.find_first_of(".e") == std::string::npos ? text + ".0" : text;
-}
-
-/// `{ a = 1, b = 2 }`, members added one by one.
-class Inline {
- public:
-  Inline& add(std::string_view key, const std::string& value) {
-    text_ += (text_.empty() ? "" : ", ") + key_text(key) + " = " + value;
-    return *this;
-  }
-  template <class T>
-  Inline& add_if(std::string_view key, const std::optional<T>& value) {
-    return value ? add(key, quoted(to_text(*value))) : *this;
-  }
-  [[nodiscard]] std::string text() const { return text_.empty() ? "{}" : "{ " + text_ + " }"; }
-
- private:
-  std::string text_;
-};
-
-/// The file, line by line.
-class Page {
- public:
-  void heading(const std::string& text) { text_ += (text_.empty() ? "" : "\n") + text + "\n"; }
-  void line(std::string_view key, const std::string& value) { text_ += key_text(key) + " = " + value + "\n"; }
-  [[nodiscard]] std::string text() && { return std::move(text_); }
-
- private:
-  std::string text_;
-};
-
-std::string flag(bool value) {
-  return value ? "true" : "false";
-}
 
 std::string step_text(int signal, Duration grace) {
   return Inline{}.add("signal", quoted(signal_name(signal))).add("grace", quoted(to_text(grace))).text();
@@ -260,76 +190,6 @@ std::string restart_text(RestartPolicy policy) {
     case RestartPolicy::never: return "never";
   }
   return {};
-}
-
-std::string limit_text(std::uint64_t limit, RlimitUnit unit) {
-  if (limit == Rlimit::infinity) return quoted("infinity");
-  switch (unit) {
-    case RlimitUnit::count: return std::to_string(limit);
-    case RlimitUnit::bytes: return quoted(to_text(Bytes{limit}));
-    case RlimitUnit::seconds: return quoted(to_text(Duration{limit * 1'000}));
-    case RlimitUnit::microseconds: return quoted(to_text(Duration{limit / 1'000}));
-  }
-  return {};
-}
-
-std::string rlimits_text(const std::map<std::string, Rlimit>& limits) {
-  Inline table;
-  for (const RlimitName& row : rlimit_names()) {
-    const auto limit = limits.find(std::string{row.name});
-    if (limit == limits.end()) continue;
-    const auto& [soft, hard] = limit->second;
-    if (soft && soft == hard) {
-      table.add(row.name, limit_text(*soft, row.unit));
-      continue;
-    }
-    Inline pair;
-    if (soft) pair.add("soft", limit_text(*soft, row.unit));
-    if (hard) pair.add("hard", limit_text(*hard, row.unit));
-    table.add(row.name, pair.text());
-  }
-  return table.text();
-}
-
-std::string ionice_text(const IoPriority& priority) {
-  const std::string level = std::to_string(priority.level);
-  switch (priority.class_) {
-    case IoClass::realtime: return Inline{}.add("class", quoted("realtime")).add("level", level).text();
-    case IoClass::best_effort: return Inline{}.add("class", quoted("best-effort")).add("level", level).text();
-    case IoClass::idle: return Inline{}.add("class", quoted("idle")).text();
-  }
-  return {};
-}
-
-std::string octal(int mask) {
-  std::string digits = "000";
-  for (std::size_t i = 3; i-- > 0; mask /= 8) digits[i] = static_cast<char>('0' + mask % 8);
-  return digits;
-}
-
-void write_account(Page& page, const Surroundings& around) {
-  if (!around.user.empty()) page.line("user", quoted(around.user));
-  if (!around.group.empty()) page.line("group", quoted(around.group));
-  if (around.groups) page.line("groups", list_of(*around.groups));
-}
-
-void write_surroundings(Page& page, const Surroundings& around) {
-  const auto* names = std::get_if<std::vector<std::string>>(&around.inherit);
-  page.line("inherit", names != nullptr ? list_of(*names) : flag(std::get<bool>(around.inherit)));
-  if (!around.environment_file.empty()) {
-    std::vector<std::string> paths;
-    for (const EnvironmentFile& file : around.environment_file) paths.push_back((file.optional ? "-" : "") + file.path);
-    page.line("environment_file", list_of(paths));
-  }
-  write_account(page, around);
-  if (around.umask) page.line("umask", quoted(octal(*around.umask)));
-  if (around.nice) page.line("nice", std::to_string(*around.nice));
-  if (around.ionice) page.line("ionice", ionice_text(*around.ionice));
-  if (around.oom_score_adj) page.line("oom_score_adj", std::to_string(*around.oom_score_adj));
-  if (!around.rlimits.empty()) page.line("rlimits", rlimits_text(around.rlimits));
-  page.line("session", quoted(around.session == Session::own ? "own" : "group"));
-  page.line("no_new_privs", flag(around.no_new_privs));
-  if (around.capabilities) page.line("capabilities", list_of(names_of(*around.capabilities)));
 }
 
 void write_launch(Page& page, const Service& service) {

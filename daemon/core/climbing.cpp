@@ -4,155 +4,16 @@
 
 #include "daemon/core/budget.hpp"
 #include "daemon/core/engines.hpp"
-#include "daemon/core/ladder.hpp"
+#include "daemon/core/ladder_end.hpp"
 #include "daemon/core/lifecycle.hpp"
-#include "daemon/core/lineage.hpp"
 #include "daemon/core/liveness.hpp"
+#include "daemon/core/rung_entries.hpp"
 #include "daemon/core/sentences.hpp"
 
 namespace plimsoll::core {
 namespace {
 
 using namespace std::chrono_literals;
-
-Duration since(Steady then, Steady now) {
-  return std::chrono::duration_cast<Duration>(now - then);
-}
-
-bool acts(RungKind kind) {
-  return kind != RungKind::log && kind != RungKind::wait;
-}
-// --- How a rung and a ladder are said
-// -------------------------------------------------------------------------------------
-
-Entry rung_entry(const Place& place, const Ladder& ladder, const std::string& rung, std::string why) {
-  Entry said = entry(EventKind::rung, place.service, std::move(why));
-  said.rule = place.rule;
-  said.rung = rung;
-  if (ladder.subject != nobody) said.pid = ladder.subject.pid;
-  return said;
-}
-
-std::string subject_text(const Place& place, const Ladder& ladder) {
-  if (place.rule.empty()) return place.service;
-  return "engine " + std::to_string(ladder.subject.pid);
-}
-
-void add_rung(Turn& turn, const Ladder& ladder, const std::string& rung) {
-  if (Intervention* ledger = find_intervention(turn.world, ladder.intervention)) {
-    ledger->rungs.push_back({rung, std::nullopt, turn.now.wall, turn.now.steady, {}, {}});
-  }
-}
-
-/// The outcome of the rung at work, into the events and the ledger.
-void say_outcome(Turn& turn, const Place& place, const Ladder& ladder, Outcome outcome, const std::string& why) {
-  const std::string rung = to_text(ladder.rungs[ladder.next - 1]);
-  Entry said = rung_entry(
-      place, ladder, rung,
-      rung + " for " + subject_text(place, ladder) + " " + to_text(outcome) + (why.empty() ? "" : ": " + why));
-  said.outcome = outcome;
-  said.level = outcome == Outcome::worked || outcome == Outcome::skipped ? Level::info : Level::warning;
-  record(turn, said);
-  Intervention* ledger = find_intervention(turn.world, ladder.intervention);
-  if (ledger == nullptr || ledger->rungs.empty()) return;
-  ledger->rungs.back().outcome = outcome;
-  ledger->rungs.back().took = since(ladder.rung_began, turn.now.steady);
-  ledger->rungs.back().why = why;
-}
-
-/// What becomes of a lost engine when the ladder about it is over. Where nothing has replaced it, it is not forgotten:
-/// its own turn comes again (begin_lost_ladder), or its owner, its rule or its run is gone (heal).
-void leave_lost(Turn& turn, const Place& place, const Ladder& ladder, LadderEnd end, Engine& engine) {
-  switch (end) {
-    case LadderEnd::exhausted:
-    case LadderEnd::no_budget:
-      place.slot->cool_until = turn.now.steady + turn.world.services.at(place.service).plan->cool_down;
-      engine.heal_deadline = place.slot->cool_until;
-      return;
-    case LadderEnd::preempted:
-      if (ladder.cause == Cause::lost) engine.heal_deadline = turn.now.steady;
-      return;
-    case LadderEnd::subsided:
-      // A ladder about its memory has nothing more to do for it; the time that its app has runs on.
-      if (ladder.cause != Cause::lost) return;
-      [[fallthrough]];
-    case LadderEnd::worked:
-    case LadderEnd::healed: engine.heal_deadline = never; engine.state = EngineState::gone;
-  }
-}
-
-/// Whether a reconnect of this ladder was at work when its engine ended: the app put that away because we asked.
-bool ended_by_reconnect(const Intervention& ledger, const Process& subject) {
-  return std::any_of(ledger.rungs.begin(), ledger.rungs.end(), [&](const RungTried& tried) {
-    return tried.rung == "reconnect" && subject.death->at >= tried.began &&
-           (!tried.outcome || subject.death->at <= tried.began + tried.took);
-  });
-}
-
-/// Whether the ladder has ended its engine, and nothing has come in the engine's place.
-bool is_missed(Turn& turn, const Place& place, const Ladder& ladder, const Process& subject) {
-  const EngineRule* rule = rule_of(turn.world, place.service, place.rule);
-  const Intervention* ledger = find_intervention(turn.world, ladder.intervention);
-  if (rule == nullptr || ledger == nullptr || !rule->expect.successor || rule->on_lost->empty()) return false;
-  if (subject.alive() || !subject.engine->judged || subject.engine->replaced) return false;
-  if (subject.engine->state != EngineState::gone) return false;
-  if (!subject.asked && !subject.killed && !ended_by_reconnect(*ledger, subject)) return false;
-  const Owner owner = owner_of(turn.world, subject);
-  const Process* worker = find_process(turn.world, owner.worker);
-  const bool owner_lives = owner.service() || (worker != nullptr && worker->alive());
-  const bool of_this_run = subject.run == turn.world.services.at(place.service).run;
-  return owner_lives && of_this_run && successor_of(turn.world, subject, ledger->began) == nullptr;
-}
-
-/// It is missed as if it had ended by itself: its app may heal first, then on_lost has its turn.
-void miss(Turn& turn, const Place& place, Process& subject) {
-  subject.engine->state = EngineState::lost;
-  subject.engine->heal_deadline =
-      std::max(place.slot->cool_until, subject.death->at + turn.world.services.at(place.service).plan->heal);
-}
-
-void finish(Turn& turn, const Place& place, LadderEnd end, const std::string& why) {
-  const Ladder ladder = std::move(*place.slot->ladder);
-  place.slot->ladder.reset();
-  turn.changed = true;
-  ServiceLife& life = turn.world.services.at(place.service);
-  if (is_round(ladder)) {
-    tell_round(turn, place, end == LadderEnd::worked ? Outcome::worked : Outcome::failed, why);
-    return;
-  }
-  const Steady cool = turn.now.steady + life.plan->cool_down;
-  if ((ladder.acted && end != LadderEnd::preempted) || end == LadderEnd::exhausted) {
-    place.slot->cool_until = cool;
-    if (ladder.doing == RungKind::worker || ladder.doing == RungKind::restart) life.cool_until = cool;
-  }
-  place.slot->exhausted = end == LadderEnd::exhausted;
-  place.slot->hard_exhausted = place.slot->exhausted && ladder.cause == Cause::hard;
-  Process* subject = find_process(turn.world, ladder.subject);
-  const bool left = end == LadderEnd::exhausted || end == LadderEnd::no_budget || end == LadderEnd::preempted;
-  const bool missed = left && subject != nullptr && subject->engine && is_missed(turn, place, ladder, *subject);
-  if (missed) {
-    miss(turn, place, *subject);
-  } else if (subject != nullptr && subject->engine && subject->engine->state == EngineState::lost) {
-    leave_lost(turn, place, ladder, end, *subject->engine);
-  }
-  if (Intervention* ledger = find_intervention(turn.world, ladder.intervention)) {
-    if (subject != nullptr && subject->memory.peak.count != 0) ledger->peak = subject->memory.peak;
-    close_intervention(turn, ladder.intervention, end);
-  }
-  if (end == LadderEnd::exhausted) {
-    Entry said = rung_entry(place, ladder, {},
-                            "every rung for " + subject_text(place, ladder) +
-                                " has been tried and none worked; nothing more for " + to_text(life.plan->cool_down) +
-                                (missed ? ", then on_lost: nothing stands in its place" : ""));
-    said.level = Level::error;
-    record(turn, said);
-  } else if (end == LadderEnd::subsided || end == LadderEnd::healed) {
-    record(turn, rung_entry(place, ladder, {}, "no further rung for " + subject_text(place, ladder) + ": " + why));
-  }
-}
-
-// --- The cause, looked at again
-// --------------------------------------------------------------------------------------------
 
 std::optional<LadderEnd> cause_is_over(Turn& turn, const Place& place, const Ladder& ladder) {
   if (is_round(ladder) || ladder.next == 0) return std::nullopt;
@@ -191,45 +52,10 @@ std::optional<LadderEnd> cause_is_over(Turn& turn, const Place& place, const Lad
   return !line || subject->memory.rss < *line ? std::optional{LadderEnd::subsided} : std::nullopt;
 }
 
-// --- From rung to rung
-// ---------------------------------------------------------------------------------------------------------
-
 void next_rung(Ladder& ladder) {
   ladder.phase = Ladder::Phase::due;
   ladder.deadline = never;
   ladder.hook = 0;
-}
-
-/// Decided and withheld: the rung that would act next is said with `would`, and the cool-down runs as if it had been
-/// tried.
-void withhold(Turn& turn, const Place& place) {
-  Ladder& ladder = *place.slot->ladder;
-  const auto first = std::find_if(ladder.rungs.begin() + static_cast<std::ptrdiff_t>(ladder.next), ladder.rungs.end(),
-                                  [](const Rung& rung) { return acts(rung.kind); });
-  const std::string rung = first == ladder.rungs.end() ? "log" : to_text(*first);
-  Entry said = rung_entry(place, ladder, rung, "would try " + rung + " for " + subject_text(place, ladder));
-  said.would = true;
-  record(turn, said);
-  add_rung(turn, ladder, rung);
-  if (Intervention* ledger = find_intervention(turn.world, ladder.intervention)) {
-    // A hold can come between two rungs: then it did act.
-    ledger->would = !ladder.acted;
-    if (ladder.acted) ledger->end = LadderEnd::preempted;
-    ledger->ended = turn.now.steady;
-    if (!ledger->rungs.empty()) ledger->rungs.back().why = "withheld";
-    if (ladder.acted && !ledger->rungs.empty()) ledger->rungs.back().outcome = Outcome::skipped;
-  }
-  const Duration cool_down = turn.world.services.at(place.service).plan->cool_down;
-  Process* subject = find_process(turn.world, ladder.subject);
-  const bool missed = subject != nullptr && subject->engine && is_missed(turn, place, ladder, *subject);
-  if (subject != nullptr && subject->engine && subject->engine->state == EngineState::lost)
-    subject->engine->heal_deadline = turn.now.steady + cool_down;
-  if (is_round(ladder)) tell_round(turn, place, Outcome::failed, "withheld");
-  if (ladder.cause == Cause::hard) place.slot->hard_said_until = turn.now.steady + cool_down;
-  place.slot->ladder.reset();
-  place.slot->cool_until = turn.now.steady + cool_down;
-  if (missed) miss(turn, place, *subject);
-  turn.changed = true;
 }
 
 /// Law 6: with the budget spent, a hard line is still acted on: by a restart with the policy's backoff, not by one more
@@ -286,7 +112,7 @@ void try_rung(Turn& turn, const Place& place) {
 
 void rung_worked(Turn& turn, const Place& place) {
   Ladder& ladder = *place.slot->ladder;
-  std::string why = "after " + seconds_text(since(ladder.rung_began, turn.now.steady));
+  std::string why = "after " + seconds_text(std::chrono::duration_cast<Duration>(turn.now.steady - ladder.rung_began));
   if (const Intervention* ledger = find_intervention(turn.world, ladder.intervention)) {
     if (ledger->successor_pid) why += ", engine " + std::to_string(*ledger->successor_pid) + " stands for it";
     if (ledger->rss_before && ledger->rss_after)
@@ -352,17 +178,13 @@ bool is_round(const Ladder& ladder) {
   return !ladder.cause || *ladder.cause == Cause::cycle;
 }
 
+bool acts(RungKind kind) {
+  return kind != RungKind::log && kind != RungKind::wait;
+}
 bool ends_run(const Ladder& ladder) {
   const bool at_work = ladder.phase == Ladder::Phase::ending || ladder.phase == Ladder::Phase::verifying;
   return at_work && (ladder.doing == RungKind::restart ||
                      (ladder.of_run && (ladder.doing == RungKind::end || ladder.doing == RungKind::kill)));
-}
-
-void tell_round(Turn& turn, const Place& place, Outcome outcome, const std::string& why) {
-  auto& round = turn.world.services.at(place.service).round;
-  if (!round) return;
-  round->turn = outcome;
-  round->turn_why = why;
 }
 
 void rung_failed(Turn& turn, const Place& place, Outcome outcome, const std::string& why) {
@@ -373,13 +195,6 @@ void rung_failed(Turn& turn, const Place& place, Outcome outcome, const std::str
   if (ends_run(ladder)) turn.world.services.at(place.service).expected_end = false;
   if (is_round(ladder)) return finish(turn, place, LadderEnd::exhausted, why);
   next_rung(ladder);
-}
-
-void preempt(Turn& turn, const Place& place, const std::string& why) {
-  Ladder& ladder = *place.slot->ladder;
-  if (ladder.hook != 0) turn.emit(CancelHook{ladder.hook});
-  if (ladder.next > 0 && ladder.phase != Ladder::Phase::due) say_outcome(turn, place, ladder, Outcome::failed, why);
-  finish(turn, place, LadderEnd::preempted, why);
 }
 
 void settle_ladder(Turn& turn, const Place& place) {

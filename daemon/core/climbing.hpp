@@ -20,16 +20,13 @@ void begin_ladder(Turn& turn, const SlotKey& key, Ladder ladder, const Intervent
 /// A cycle's turn, or an operator's: one rung, no cool-down, no cause to look at again.
 bool is_round(const Ladder& ladder);
 
+/// It does something to somebody: only then a budget is asked and spent.
+bool acts(RungKind kind);
+
 /// A rung of it has ended the run, and the next run will tell how it went.
 bool ends_run(const Ladder& ladder);
 
-/// How the turn came out, for the round that waits for it.
-void tell_round(Turn& turn, const Place& place, Outcome outcome, const std::string& why);
-
 void rung_failed(Turn& turn, const Place& place, Outcome outcome, const std::string& why);
-
-/// Ends the ladder without a verdict.
-void preempt(Turn& turn, const Place& place, const std::string& why);
 
 /// Moves it on if its time has come.
 void settle_ladder(Turn& turn, const Place& place);

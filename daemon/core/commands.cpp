@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <set>
 
-#include "daemon/core/cycles.hpp"
 #include "daemon/core/ladder.hpp"
 #include "daemon/core/lifecycle.hpp"
 #include "daemon/core/lineage.hpp"
 #include "daemon/core/refusal.hpp"
+#include "daemon/core/rounds.hpp"
 #include "daemon/core/sentences.hpp"
 #include "daemon/core/stopping.hpp"
 

@@ -5,6 +5,7 @@
 #include "daemon/core/budget.hpp"
 #include "daemon/core/climbing.hpp"
 #include "daemon/core/engines.hpp"
+#include "daemon/core/ladder_end.hpp"
 #include "daemon/core/lineage.hpp"
 #include "daemon/core/sentences.hpp"
 

@@ -2,7 +2,7 @@
 
 #include <csignal>
 
-#include "daemon/core/cycles.hpp"
+#include "daemon/core/cycle_clock.hpp"
 #include "daemon/core/lifecycle.hpp"
 #include "daemon/core/order.hpp"
 #include "daemon/core/policy.hpp"

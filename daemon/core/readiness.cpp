@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "daemon/core/asking.hpp"
-#include "daemon/core/cycles.hpp"
+#include "daemon/core/cycle_clock.hpp"
 #include "daemon/core/lifecycle.hpp"
 #include "daemon/core/lineage.hpp"
 #include "daemon/core/policy.hpp"

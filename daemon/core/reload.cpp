@@ -1,7 +1,7 @@
 #include "daemon/core/reload.hpp"
 
 #include "daemon/core/changes.hpp"
-#include "daemon/core/cycles.hpp"
+#include "daemon/core/cycle_clock.hpp"
 #include "daemon/core/engines.hpp"
 #include "daemon/core/ladder.hpp"
 #include "daemon/core/lifecycle.hpp"

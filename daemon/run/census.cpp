@@ -27,7 +27,6 @@ Census::Census(Members& members, sys::ProcFs proc, Sources sources, Life life, F
 
 core::Looked Census::look() {
   core::Looked looked;
-  ++look_;
   look_began_ = std::chrono::steady_clock::now();
   unwatchable_ = false;
   trouble_.clear();
@@ -76,9 +75,8 @@ bool Census::walk(core::Looked& looked) {
   collect_newcomers(*listed);
   take_news(looked);
   place_newcomers(looked);
-  std::erase_if(known_, [this](const auto& entry) { return entry.second.look != look_; });
-  std::erase_if(ours_, [this](const auto& entry) { return members_.find(entry.second) == nullptr; });
-  std::erase_if(forks_told_, [this](const auto& id) { return members_.find(id) == nullptr; });
+  known_.erase_if([](const Known& known) { return !known.listed; });
+  ours_.erase_if([this](const core::ProcessId& id) { return members_.find(id) == nullptr; });
   walked_at_ = look_began_;
   walks_alike_ = unwatchable_ ? 0 : walks_alike_ + 1;
   return true;
@@ -93,10 +91,13 @@ void Census::watch(core::ProcessId id, bool on) {
 }
 
 void Census::collect_newcomers(const std::vector<sys::Listed>& listed) {
+  for (Known& known : known_) known.listed = false;
+  auto next = known_.begin();
   for (const auto& entry : listed) {
-    const auto known = known_.find(entry.pid);
-    if (known != known_.end() && known->second.inode == entry.inode) {
-      known->second.look = look_;
+    // The kernel lists by pid: it is the next one nearly always.
+    if (next == known_.end() || next->pid != entry.pid) next = known_.place_of(entry.pid);
+    if (next != known_.end() && next->pid == entry.pid && next->inode == entry.inode) {
+      (next++)->listed = true;
       continue;
     }
     if (entry.pid == self_) continue;
@@ -143,7 +144,7 @@ Census::Placed Census::place(pid_t pid, Newcomer& newcomer, core::Looked& looked
   if (const Member* member = members_.find({pid, newcomer.stat.start_time})) {
     remember(pid, newcomer, false);
     // Spawned by us, and seen now for the first time: the core knows of it, but not what it runs.
-    if (!told_.contains(member->id) && !member->ended) looked.changed.push_back(sight(*member, newcomer.stat));
+    if (told_.find(member->id) == nullptr && !member->ended) looked.changed.push_back(sight(*member, newcomer.stat));
     return Placed::done;
   }
   if (members_.is_helper(pid)) {
@@ -159,9 +160,9 @@ Census::Placed Census::place(pid_t pid, Newcomer& newcomer, core::Looked& looked
 Census::Placed Census::place_by_parent(pid_t pid, Newcomer& newcomer) {
   const pid_t ppid = newcomer.stat.ppid;
   if (newcomers_.contains(ppid)) return Placed::waits;
-  const auto parent = known_.find(ppid);
-  const bool known = parent != known_.end();
-  if (ppid == 0 || (known && parent->second.foreign)) {
+  const Known* parent = known_.find(ppid);
+  const bool known = parent != nullptr;
+  if (ppid == 0 || (known && parent->foreign)) {
     remember(pid, newcomer, true);
     return Placed::done;
   }
@@ -202,7 +203,7 @@ Census::Placed Census::record(pid_t pid, Newcomer& newcomer, core::Looked& looke
   const core::ProcessId id{pid, stat->start_time};
   if (const auto error = members_.add(id, std::move(*pidfd), false)) return unwatchable(error);
   remember(pid, newcomer, false);
-  ours_[pid] = id;
+  ours_.put(id);
   looked.fresh.push_back(sight(*members_.find(id), *stat));
   return Placed::done;
 }
@@ -218,7 +219,7 @@ bool Census::is_recorded_parent(pid_t ppid) const {
 }
 
 void Census::remember(pid_t pid, const Newcomer& newcomer, bool foreign) {
-  known_[pid] = Known{newcomer.inode, foreign, look_};
+  known_.put(Known{.pid = pid, .foreign = foreign, .inode = newcomer.inode});
 }
 
 bool Census::all_children_known(core::Looked& looked) {
@@ -252,8 +253,7 @@ bool Census::all_our_own_known() {
 /// The connector can fall silent without an error (an event for which the kernel had no memory; another listener that
 /// switched it off): it is believed while it has told of what we forked last.
 bool Census::is_told_of_clones() const {
-  const auto last = members_.last_spawned();
-  return feed_ != nullptr && feed_->works() && last && forks_told_.contains(*last);
+  return feed_ != nullptr && feed_->works() && members_.is_last_spawn_told();
 }
 
 /// Nothing: that cannot be read.

@@ -24,14 +24,16 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "daemon/core/event.hpp"
 #include "daemon/core/ids.hpp"
+#include "daemon/run/by_id.hpp"
+#include "daemon/run/by_pid.hpp"
 #include "daemon/run/feed.hpp"
 #include "daemon/run/members.hpp"
 #include "daemon/run/own_children.hpp"
+#include "daemon/run/packed_command.hpp"
 #include "daemon/run/run_tag.hpp"
 #include "daemon/run/sources.hpp"
 #include "daemon/sys/procfs.hpp"
@@ -68,9 +70,10 @@ class Census {
   using Steady = std::chrono::steady_clock::time_point;
   /// An entry of the listing that need not be opened again.
   struct Known {
-    std::uint64_t inode = 0;
+    pid_t pid = 0;
     bool foreign = true;
-    std::uint64_t look = 0;  ///< in which it was last listed
+    bool listed = true;  ///< by the last walk, or found since
+    std::uint64_t inode = 0;
   };
   /// A member as it was last told. Its command line stays, so that a change of state need not read it again, which can
   /// block.
@@ -79,7 +82,7 @@ class Census {
     bool ourselves = false;
     int session = 0;
     char state = 'S';  ///< T t D Z, or S for all others
-    core::CommandLine command;
+    PackedCommand command;
     bool as_forked = false;  ///< it runs what its parent runs: an exec may come that changes nothing but argv
     Steady read_at{};
   };
@@ -143,21 +146,19 @@ class Census {
   Sources sources_;
   Life life_;
   pid_t self_;
-  std::uint64_t look_ = 0;
   OwnChildren children_;
   std::optional<pid_t> last_pid_;  ///< before the last walk
   int walks_alike_ = 0;            ///< walks since it changed
   bool all_known_ = false;         ///< the last look was complete
   Steady walked_at_{};
   Steady look_began_{};
-  std::unordered_map<pid_t, Known> known_;
-  std::map<core::ProcessId, Told> told_;
+  ByPid<Known> known_;
+  ById<Told> told_;
   std::map<pid_t, Newcomer> newcomers_;
   std::set<core::ProcessId> watched_;
   Feed* feed_;
-  std::unordered_map<pid_t, core::ProcessId> ours_;  ///< at the point to which the news have been taken
-  std::set<core::ProcessId> forks_told_;             ///< members whose own fork has been told, or is lost
-  bool loss_ahead_ = false;                          ///< in the news that have not been taken yet
+  ByPid<core::ProcessId> ours_;  ///< at the point to which the news have been taken
+  bool loss_ahead_ = false;      ///< in the news that have not been taken yet
   std::map<core::ProcessId, Unseen> unseen_;
   bool found_gone_ = false;          ///< by the taking at work
   std::set<core::ProcessId> named_;  ///< by an exec or a session: read again when all news are taken

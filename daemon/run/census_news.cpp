@@ -65,14 +65,15 @@ void Census::take_news(core::Looked& looked) {
       if (const auto* execed = std::get_if<sys::Execed>(&one.what)) note_exec(execed->process);
       if (const auto* made = std::get_if<sys::SessionMade>(&one.what)) note_session(made->process);
     }
-    if (at_a_loss && !news.more) members_.for_each([this](const Member& member) { forks_told_.insert(member.id); });
+    if (at_a_loss && !news.more)
+      members_.for_each([this](const Member& member) { members_.note_fork_told(member.id); });
     // How somebody ended who was found gone just now is behind the fork that told of him, and is there by now.
     more = news.more || std::exchange(found_gone_, false);
   }
   reread_named(looked);
   // All that the unseen ones did has been told by now, or there is more to come.
   if (more || unseen_.empty()) return;
-  std::erase_if(ours_, [this](const auto& entry) { return unseen_.contains(entry.second); });
+  ours_.erase_if([this](const core::ProcessId& id) { return unseen_.contains(id); });
   unseen_.clear();
 }
 
@@ -82,14 +83,14 @@ void Census::begin_news_again() {
   ours_.clear();
   unseen_.clear();
   members_.for_each([this](const Member& member) {
-    if (!member.ended && !sys::has_ended(member.pidfd)) ours_[member.id.pid] = member.id;
+    if (!member.ended && !sys::has_ended(member.pidfd)) ours_.put(member.id);
   });
 }
 
 void Census::take(const sys::Forked& forked, std::uint64_t at, core::Looked& looked) {
-  const auto parent = ours_.find(forked.parent);
-  const bool below_member = parent != ours_.end() && is_told_one(parent->second.start_time, at);
-  const core::ProcessId forker = below_member ? parent->second : core::nobody;
+  const core::ProcessId* parent = ours_.find(forked.parent);
+  const bool below_member = parent != nullptr && is_told_one(parent->start_time, at);
+  const core::ProcessId forker = below_member ? *parent : core::nobody;
   if (is_known_child(forked.child, at, forker, looked)) return;
   ours_.erase(forked.child);
   if (below_member) record_forked(forked.child, at, forker, looked);
@@ -105,9 +106,9 @@ bool Census::is_known_child(pid_t pid, std::uint64_t at, core::ProcessId forker,
   if (member == nullptr || !is_told_one(member->id.start_time, at)) return false;
   const bool lives = !member->ended && !sys::has_ended(member->pidfd);
   const bool too_late = member->id.start_time + held_up_seconds * ticks_per_second() < at;
-  if (!lives && (too_late || forks_told_.contains(member->id))) return false;
-  forks_told_.insert(member->id);
-  ours_[pid] = member->id;
+  if (!lives && (too_late || member->fork_told)) return false;
+  members_.note_fork_told(member->id);
+  ours_.put(member->id);
   core::Sighting* sighting = find_in(looked.fresh, member->id);
   if (sighting == nullptr || forker == core::nobody) return true;
   sighting->forker = forker;
@@ -122,13 +123,13 @@ void Census::record_forked(pid_t pid, std::uint64_t at, core::ProcessId forker, 
   const auto stat = pidfd ? proc_.stat(pid) : sys::Result<sys::Stat>{pidfd.error()};
   if (!stat && proc_.cannot_say(stat.error())) return;
   if (!stat || !is_told_one(stat->start_time, at)) {
-    ours_[pid] = {pid, at};
+    ours_.put({pid, at});
     return note_unseen({pid, at}, forker);
   }
   const core::ProcessId id{pid, stat->start_time};
   if (members_.add(id, std::move(*pidfd), false)) return;
-  forks_told_.insert(id);
-  ours_[pid] = id;
+  members_.note_fork_told(id);
+  ours_.put(id);
   tell_unseen(forker, looked);
   looked.fresh.push_back(sight(*members_.find(id), *stat, forker));
 }
@@ -140,9 +141,9 @@ void Census::note_unseen(core::ProcessId id, core::ProcessId forker) {
   if (const auto above = unseen_.find(forker); above != unseen_.end()) {
     unseen.session = above->second.session;
     unseen.command = above->second.command;
-  } else if (const auto told = told_.find(forker); told != told_.end()) {
-    unseen.session = told->second.session;
-    unseen.command = told->second.command;
+  } else if (const Told* told = told_.find(forker)) {
+    unseen.session = told->session;
+    unseen.command = told->command.line();
   }
   unseen_.insert_or_assign(id, std::move(unseen));
 }
@@ -167,32 +168,32 @@ void Census::tell_unseen(core::ProcessId id, core::Looked& looked) {
 
 /// Believed of one that is known to be gone, and of nobody else.
 void Census::take(const sys::Exited& exited, core::Looked& looked) {
-  const auto of_pid = ours_.find(exited.process);
-  if (of_pid == ours_.end() || !sources_.exit_info) return;
-  const auto found = unseen_.find(of_pid->second);
+  const core::ProcessId* of_pid = ours_.find(exited.process);
+  if (of_pid == nullptr || !sources_.exit_info) return;
+  const auto found = unseen_.find(*of_pid);
   if (found == unseen_.end()) return;
   found->second.exit = to_exit(exited.status);
   if (core::Sighting* sighting = find_in(looked.fresh, found->first)) sighting->exit = found->second.exit;
 }
 
 void Census::note_exec(pid_t pid) {
-  const auto of_pid = ours_.find(pid);
-  if (of_pid == ours_.end()) return;
-  if (const auto found = unseen_.find(of_pid->second); found != unseen_.end()) {
+  const core::ProcessId* of_pid = ours_.find(pid);
+  if (of_pid == nullptr) return;
+  if (const auto found = unseen_.find(*of_pid); found != unseen_.end()) {
     found->second.command = {};
     found->second.exit.reset();
   } else {
-    named_.insert(of_pid->second);
+    named_.insert(*of_pid);
   }
 }
 
 void Census::note_session(pid_t pid) {
-  const auto of_pid = ours_.find(pid);
-  if (of_pid == ours_.end()) return;
-  if (const auto found = unseen_.find(of_pid->second); found != unseen_.end()) {
+  const core::ProcessId* of_pid = ours_.find(pid);
+  if (of_pid == nullptr) return;
+  if (const auto found = unseen_.find(*of_pid); found != unseen_.end()) {
     found->second.session = pid;
   } else {
-    named_.insert(of_pid->second);
+    named_.insert(*of_pid);
   }
 }
 
@@ -200,11 +201,11 @@ void Census::note_session(pid_t pid) {
 void Census::reread_named(core::Looked& looked) {
   for (const core::ProcessId& id : std::exchange(named_, {})) {
     const Member* member = members_.find(id);
-    const auto told = told_.find(id);
-    if (member == nullptr || member->ended || told == told_.end()) continue;
+    Told* told = told_.find(id);
+    if (member == nullptr || member->ended || told == nullptr) continue;
     core::Looked reread_now;
-    told->second.as_forked = true;
-    reread(*member, told->second, reread_now);
+    told->as_forked = true;
+    reread(*member, *told, reread_now);
     for (core::Sighting& changed : reread_now.changed) {
       core::Sighting* fresh = find_in(looked.fresh, id);
       if (fresh == nullptr) {

@@ -44,12 +44,12 @@ core::Sighting Census::sight(const Member& member, const sys::Stat& stat, std::o
   told.ourselves = sighting.ourselves;
   told.session = sighting.session;
   told.state = class_of(sighting.state);
-  told.command = sighting.command;
+  told.command = PackedCommand(sighting.command);
   told.read_at = steady_clock::now();
-  const auto parent = told_.find(sighting.parent);
+  const Told* parent = told_.find(sighting.parent);
   // A young parent may itself have gone through an exec since it was told.
-  told.as_forked = forker.has_value() || (parent != told_.end() && (parent->second.command.argv == told.command.argv ||
-                                                                    age_of(sighting.parent.start_time) < young_for));
+  told.as_forked = forker.has_value() || (parent != nullptr && (parent->command.has_argv_of(told.command) ||
+                                                                age_of(sighting.parent.start_time) < young_for));
   return sighting;
 }
 
@@ -100,10 +100,12 @@ void Census::reread_members(core::Looked& looked) {
   std::vector<std::pair<Steady, const Member*>> routine;
   // Both are in the order of their ids: who is told of and no member any more is passed on the way.
   auto next = told_.begin();
+  std::size_t members_told = 0;
   members_.for_each([&](const Member& member) {
-    while (next != told_.end() && next->first < member.id) next = told_.erase(next);
-    if (next == told_.end() || next->first != member.id) return;
-    Told& told = (next++)->second;
+    while (next != told_.end() && next->id < member.id) ++next;
+    if (next == told_.end() || next->id != member.id) return;
+    ++members_told;
+    Told& told = *(next++)->held;
     // What this look has told already is not read twice.
     if (member.ended || told.read_at >= look_began_) return;
     if (is_urgent(member, told)) {
@@ -112,11 +114,11 @@ void Census::reread_members(core::Looked& looked) {
       routine.emplace_back(told.read_at, &member);
     }
   });
-  told_.erase(next, told_.end());
+  if (members_told != told_.size()) told_.erase_if([this](const auto& id) { return members_.find(id) == nullptr; });
   const std::size_t due = std::min(routine.size(), routine_per_look);
   std::partial_sort(routine.begin(), routine.begin() + static_cast<std::ptrdiff_t>(due), routine.end());
   routine.resize(due);
-  for (const auto& [read_at, member] : routine) reread(*member, told_.at(member->id), looked);
+  for (const auto& [read_at, member] : routine) reread(*member, *told_.find(member->id), looked);
   std::erase_if(watched_, [this](const auto& id) { return members_.find(id) == nullptr; });
 }
 
@@ -147,7 +149,7 @@ void Census::reread(const Member& member, Told& told, core::Looked& looked) {
   told.ourselves = sighting.ourselves;
   told.session = sighting.session;
   told.state = class_of(stat->state);
-  sighting.command = told.command;
+  sighting.command = told.command.line();
   looked.changed.push_back(std::move(sighting));
 }
 
@@ -155,21 +157,21 @@ void Census::reread(const Member& member, Told& told, core::Looked& looked) {
 /// nothing else would.
 bool Census::reread_program(const sys::Stat& stat, bool young, Told& told) const {
   if (stat.state == 'Z') return false;
-  bool exec = stat.comm != told.command.comm;
-  if (!exec && (young || told.command.argv.empty())) {
+  bool exec = stat.comm != told.command.comm();
+  if (!exec && (young || !told.command.has_argv())) {
     // In the middle of an exec there is no argv yet.
-    if (told.as_forked || told.command.argv.empty()) {
+    if (told.as_forked || !told.command.has_argv()) {
       const auto argv = proc_.cmdline(stat.pid);
-      exec = argv && !argv->empty() && *argv != told.command.argv;
+      exec = argv && !argv->empty() && !told.command.has_argv(*argv);
     } else if (sources_.exe) {
       const auto exe = proc_.exe(stat.pid);
-      exec = exe && *exe != told.command.exe;
+      exec = exe && *exe != told.command.exe();
     }
   }
   if (!exec) return false;
   core::CommandLine command = read_command(stat);
-  if (command.argv.empty()) command.argv = told.command.argv;
-  told.command = std::move(command);
+  if (command.argv.empty()) command.argv = told.command.line().argv;
+  told.command = PackedCommand(command);
   told.as_forked = false;
   return true;
 }

@@ -2,8 +2,6 @@
 
 #include <array>
 #include <csignal>
-#include <iterator>
-#include <limits>
 #include <utility>
 
 namespace plimsoll::run {
@@ -37,61 +35,65 @@ Members::Members(Loop& loop, sys::ProcFs proc, Sources sources, Dispatch dispatc
 Members::~Members() = default;
 
 sys::error_code Members::add(core::ProcessId id, sys::Fd&& pidfd, bool own_child) {
-  if (table_.contains(id)) return sys::error_of(EEXIST);
+  if (table_.find(id) != nullptr) return sys::error_of(EEXIST);
   if (const auto error = watch(pidfd, id)) return error;
   Member& member = table_[id];
   member.id = id;
   member.pidfd = std::move(pidfd);
   member.own_child = own_child;
-  if (own_child) last_spawned_ = id;
-  holders_[id.pid] = &member;
+  if (!own_child) return {};
+  last_spawned_ = id;
+  last_spawn_told_ = false;
   return {};
 }
 
 void Members::forget(core::ProcessId id) {
-  const auto found = table_.find(id);
-  if (found == table_.end()) return;
-  unwatch(found->second);
+  Member* member = table_.find(id);
+  if (member == nullptr) return;
+  unwatch(*member);
   waiting_.erase(id);
-  const auto holder = holders_.find(id.pid);
-  if (holder != holders_.end() && holder->second == &found->second) holders_.erase(holder);
-  table_.erase(found);
+  table_.erase(id);
+}
+
+void Members::note_fork_told(core::ProcessId id) {
+  if (Member* member = table_.find(id)) member->fork_told = true;
+  if (id == last_spawned_) last_spawn_told_ = true;
 }
 
 const Member* Members::find(core::ProcessId id) const {
-  const auto found = table_.find(id);
-  return found == table_.end() ? nullptr : &found->second;
+  return table_.find(id);
+}
+
+/// Who has the pid, until it is reaped.
+Member* Members::holder_of(int pid) const {
+  Member* last = table_.find_last(pid);
+  return last == nullptr || last->reaped ? nullptr : last;
 }
 
 const Member* Members::find_alive(int pid) const {
-  const auto holder = holders_.find(pid);
-  if (holder == holders_.end()) return nullptr;
-  return holder->second->ended ? nullptr : holder->second;
+  const Member* holder = holder_of(pid);
+  return holder == nullptr || holder->ended ? nullptr : holder;
 }
 
 const Member* Members::find_last(int pid) const {
-  const auto after = table_.upper_bound({pid, std::numeric_limits<std::uint64_t>::max()});
-  if (after == table_.begin()) return nullptr;
-  const Member& last = std::prev(after)->second;
-  return last.id.pid == pid ? &last : nullptr;
+  return table_.find_last(pid);
 }
 
 bool Members::is_our_child(pid_t pid) const {
-  const auto holder = holders_.find(pid);
-  if (holder == holders_.end()) return is_helper(pid);
-  const Member& member = *holder->second;
+  const Member* holder = holder_of(pid);
+  if (holder == nullptr) return is_helper(pid);
   // A pid of our own fork is its own until we reap it; another's, as long as it lives.
-  return member.own_child || (!member.ended && !sys::has_ended(member.pidfd));
+  return holder->own_child || (!holder->ended && !sys::has_ended(holder->pidfd));
 }
 
 void Members::for_each(const std::function<void(const Member&)>& act) const {
-  for (const auto& [id, member] : table_) act(member);
+  for (const auto& [id, member] : table_) act(*member);
 }
 
 sys::error_code Members::send_signal(core::ProcessId id, int signal) {
-  const auto found = table_.find(id);
-  if (found == table_.end()) return sys::error_of(ESRCH);
-  Member& member = found->second;
+  Member* const found = table_.find(id);
+  if (found == nullptr) return sys::error_of(ESRCH);
+  Member& member = *found;
   // A zombie would take the signal without effect, and then it would be said that we killed it.
   if (member.ended || sys::has_ended(member.pidfd)) return sys::error_of(ESRCH);
   // The pidfd of our own fork came with it.
@@ -123,9 +125,9 @@ void Members::on_readable(WatchSet::Key key) {
   const core::ProcessId id = id_of(key);
   if (id.start_time == 0) {
     end_helper(id.pid);
-  } else if (const auto found = table_.find(id); found != table_.end()) {
-    unwatch(found->second);
-    look_for_end(found->second);
+  } else if (Member* member = table_.find(id)) {
+    unwatch(*member);
+    look_for_end(*member);
   }
 }
 

@@ -17,12 +17,12 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
-#include <unordered_map>
 #include <vector>
 
+#include "config/plan/rare.hpp"
 #include "daemon/core/event.hpp"
 #include "daemon/core/ids.hpp"
+#include "daemon/run/by_id.hpp"
 #include "daemon/run/dispatch.hpp"
 #include "daemon/run/loop.hpp"
 #include "daemon/run/sources.hpp"
@@ -39,16 +39,14 @@ struct Member {
   bool ended = false;         ///< its end was dispatched
   bool reaped = false;        ///< nothing of it is left
   bool killed_by_us = false;  ///< SIGKILL of ours reached it alive
+  bool fork_told = false;     ///< by the connector, or that is lost
 
  private:
   friend class Members;
   bool watched_ = true;   ///< by epoll
   bool checked_ = false;  ///< start time compared before the first signal
   sys::Fd statm_;         ///< held from the first reading
-  std::optional<core::Exit> exit_;
-  std::chrono::steady_clock::time_point asked_first_{};
-  std::chrono::steady_clock::time_point ask_again_{};
-  std::chrono::milliseconds pause_{};
+  Rare<core::Exit> exit_;
 };
 
 class Members {
@@ -64,6 +62,7 @@ class Members {
   sys::error_code add(core::ProcessId id, sys::Fd&& pidfd, bool own_child);
   /// A dead one that is not reaped yet is no longer asked about.
   void forget(core::ProcessId id);
+  void note_fork_told(core::ProcessId id);
   /// Null if it is not recorded. Valid until forget().
   [[nodiscard]] const Member* find(core::ProcessId id) const;
   /// The recorded process that is alive under that pid, as far as is known, or null.
@@ -76,8 +75,8 @@ class Members {
   /// Dead ones that are not forgotten too. `act` must not add or forget.
   void for_each(const std::function<void(const Member&)>& act) const;
   [[nodiscard]] std::size_t size() const { return table_.size(); }
-  /// Of those that were added as our own fork the last one, even when it is forgotten.
-  [[nodiscard]] std::optional<core::ProcessId> last_spawned() const { return last_spawned_; }
+  /// Whether note_fork_told() was called for the last one that was added as our own fork.
+  [[nodiscard]] bool is_last_spawn_told() const { return last_spawn_told_; }
 
   /// ESRCH: not recorded, dead, or (before the first signal) not the process that was recorded.
   sys::error_code send_signal(core::ProcessId id, int signal);
@@ -116,8 +115,15 @@ class Members {
     bool ended_by_us = false;
   };
   using Steady = std::chrono::steady_clock::time_point;
+  /// A dead one that is not reaped.
+  struct Waiting {
+    Steady asked_first{};
+    Steady ask_again{};
+    std::chrono::milliseconds pause{};
+  };
 
   // members.cpp
+  [[nodiscard]] Member* holder_of(int pid) const;
   sys::error_code watch(const sys::Fd& pidfd, core::ProcessId key);
   void unwatch(Member& member);
   void on_readable(WatchSet::Key key);
@@ -125,6 +131,7 @@ class Members {
   bool look_for_end(Member& member);
   void tell_reaped(Member& member, std::optional<sys::WaitStatus> status);
   void look_at_anothers(Member& member);
+  static std::optional<core::Exit> exit_of(const Member& member);
   void learn_exit(Member& member, std::optional<sys::WaitStatus> status);
   void ask_later(Member& member);
   void arm();
@@ -140,11 +147,10 @@ class Members {
   sys::ProcFs proc_;
   Sources sources_;
   Dispatch dispatch_;
-  std::map<core::ProcessId, Member> table_;
-  std::unordered_map<int, Member*> holders_;  ///< who has a pid, until it is reaped
+  ById<Member> table_;
   std::map<pid_t, Helper> helpers_;
   bool had_helpers_ = false;
-  std::set<core::ProcessId> waiting_;  ///< dead and not reaped: asked again by the clock
+  std::map<core::ProcessId, Waiting> waiting_;  ///< asked again by the clock
   WatchSet ends_;
   Alarm alarm_;
   bool sweep_posted_ = false;
@@ -152,7 +158,8 @@ class Members {
   bool sweep_due_ = false;
   std::shared_ptr<bool> here_;  ///< for posted sweeps that outlive us
   std::uint64_t reaped_unrecorded_ = 0;
-  std::optional<core::ProcessId> last_spawned_;
+  core::ProcessId last_spawned_;
+  bool last_spawn_told_ = false;
   sys::Fd vmstat_;
   std::optional<std::uint64_t> oom_kills_;
   Steady oom_read_at_{};

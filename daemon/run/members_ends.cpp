@@ -57,7 +57,7 @@ void Members::look_at_anothers(Member& member) {
     member.ended = true;
     member.statm_ = sys::Fd();
     if (found.status) member.exit_ = to_exit(member, *found.status);
-    dispatch_(core::ProcessEnded{member.id, member.exit_, false});
+    dispatch_(core::ProcessEnded{member.id, exit_of(member), false});
   } else {
     learn_exit(member, found.status);
   }
@@ -70,16 +70,18 @@ void Members::tell_reaped(Member& member, std::optional<sys::WaitStatus> status)
   member.statm_ = sys::Fd();
   member.reaped = true;
   waiting_.erase(member.id);
-  const auto holder = holders_.find(member.id.pid);
-  if (holder != holders_.end() && holder->second == &member) holders_.erase(holder);
   if (member.ended) {
     learn_exit(member, status);
-    dispatch_(core::ProcessReaped{member.id, member.exit_});
+    dispatch_(core::ProcessReaped{member.id, exit_of(member)});
     return;
   }
   member.ended = true;
   if (status) member.exit_ = to_exit(member, *status);
-  dispatch_(core::ProcessEnded{member.id, member.exit_, true});
+  dispatch_(core::ProcessEnded{member.id, exit_of(member), true});
+}
+
+std::optional<core::Exit> Members::exit_of(const Member& member) {
+  return member.exit_ ? std::optional(*member.exit_) : std::nullopt;
 }
 
 void Members::learn_exit(Member& member, std::optional<sys::WaitStatus> status) {
@@ -90,31 +92,33 @@ void Members::learn_exit(Member& member, std::optional<sys::WaitStatus> status) 
 
 void Members::ask_later(Member& member) {
   const auto now = steady_clock::now();
-  if (member.pause_ == milliseconds(0)) {
-    member.pause_ = first_pause;
-    member.asked_first_ = now;
+  Waiting& waiting = waiting_[member.id];
+  if (waiting.pause == milliseconds(0)) {
+    waiting.pause = first_pause;
+    waiting.asked_first = now;
   } else {
-    member.pause_ = std::min(member.pause_ * 2, last_quick_pause);
+    waiting.pause = std::min(waiting.pause * 2, last_quick_pause);
   }
-  if (now - member.asked_first_ > quick_for) member.pause_ = slow_pause;
-  member.ask_again_ = now + member.pause_;
-  waiting_.insert(member.id);
+  if (now - waiting.asked_first > quick_for) waiting.pause = slow_pause;
+  waiting.ask_again = now + waiting.pause;
   arm();
 }
 
 void Members::arm() {
   if (waiting_.empty()) return alarm_.cancel();
   auto next = Steady::max();
-  for (const auto& id : waiting_) next = std::min(next, table_.at(id).ask_again_);
+  for (const auto& [id, waiting] : waiting_) next = std::min(next, waiting.ask_again);
   alarm_.set(next, [this] { ask_again(); });
 }
 
 void Members::ask_again() {
   const auto now = steady_clock::now();
-  const std::vector<core::ProcessId> waiting(waiting_.begin(), waiting_.end());
-  for (const auto& id : waiting) {
-    Member& member = table_.at(id);
-    if (member.ask_again_ <= now) look_for_end(member);
+  std::vector<core::ProcessId> due;
+  for (const auto& [id, waiting] : waiting_) {
+    if (waiting.ask_again <= now) due.push_back(id);
+  }
+  for (const auto& id : due) {
+    if (Member* member = table_.find(id)) look_for_end(*member);
   }
   arm();
 }
@@ -147,8 +151,8 @@ bool Members::sweep_one(pid_t pid) {
     end_helper(pid);
     return !helpers_.contains(pid);
   }
-  if (const auto holder = holders_.find(pid); holder != holders_.end()) {
-    if (look_for_end(*holder->second)) return true;
+  if (Member* holder = holder_of(pid)) {
+    if (look_for_end(*holder)) return true;
   }
   if (sys::reap_pid(pid)) return false;
   ++reaped_unrecorded_;

@@ -41,16 +41,16 @@ std::vector<core::Sample> Members::read_memory(const std::vector<core::ProcessId
   std::vector<core::Sample> samples;
   samples.reserve(of.size());
   for (const auto& id : of) {
-    const auto found = table_.find(id);
-    if (found == table_.end() || found->second.ended) continue;
-    const auto rss = read_rss(found->second);
+    Member* const member = table_.find(id);
+    if (member == nullptr || member->ended) continue;
+    const auto rss = read_rss(*member);
     if (!rss) continue;
     core::Sample sample;
     sample.id = id;
     sample.rss = Bytes{*rss};
     const auto exact_rss = exact ? proc_.exact_rss(id.pid) : std::nullopt;
     const auto peak_rss = peak ? proc_.peak_rss(id.pid) : std::nullopt;
-    const bool alive = !(peak || exact) || !sys::has_ended(found->second.pidfd);
+    const bool alive = !(peak || exact) || !sys::has_ended(member->pidfd);
     if (alive && exact_rss) {
       sample.rss = Bytes{*exact_rss};
       sample.exact = true;

@@ -4,7 +4,7 @@
 
 #include "daemon/api/wire/json.hpp"
 #include "daemon/core/budget.hpp"
-#include "daemon/core/cycles.hpp"
+#include "daemon/core/cycle_clock.hpp"
 #include "daemon/core/ladder.hpp"
 #include "daemon/core/lineage.hpp"
 #include "daemon/core/memory.hpp"

@@ -178,31 +178,6 @@ Result<uid_t> ProcFs::uid(pid_t pid) const {
   return *real;
 }
 
-Result<std::vector<pid_t>> ProcFs::children(pid_t pid) const {
-  std::vector<std::string> threads;
-  const error_code error = for_each_entry(path(pid, "task"), [&](std::string_view name, std::uint64_t) {
-    if (pid_of(name)) threads.emplace_back(name);
-  });
-  if (error) return error;
-
-  std::vector<pid_t> children;
-  // A thread that ended meanwhile is nothing; that no thread's file could be read is a kernel without them.
-  bool any = false;
-  error_code last = error_of(ESRCH);
-  for (const std::string& thread : threads) {
-    const auto text = read_file(path(pid, "task/" + thread + "/children"));
-    if (!text) {
-      last = text.error();
-      continue;
-    }
-    any = true;
-    const auto more = parse_children(*text);
-    children.insert(children.end(), more.begin(), more.end());
-  }
-  if (!any) return last;
-  return children;
-}
-
 Result<Fd> ProcFs::open_children(pid_t pid, pid_t thread) const {
   return open_to_read(path(pid, "task/" + std::to_string(thread) + "/children"));
 }

@@ -74,10 +74,8 @@ class ProcFs {
   [[nodiscard]] Result<std::string> cwd(pid_t pid) const;
   /// The real one.
   [[nodiscard]] Result<uid_t> uid(pid_t pid) const;
-  /// Children of every thread of `pid`; exact for our own process when nobody but us reaps.
-  [[nodiscard]] Result<std::vector<pid_t>> children(pid_t pid) const;
-  /// Those of one thread, to be held: what is held can be read without a descriptor, and whatever is mounted over
-  /// /proc.
+  /// The children of one thread, to be held: what is held can be read without a descriptor, and whatever is mounted
+  /// over /proc.
   [[nodiscard]] Result<Fd> open_children(pid_t pid, pid_t thread) const;
   /// VmHWM; nothing for a zombie.
   [[nodiscard]] std::optional<std::uint64_t> peak_rss(pid_t pid) const;

@@ -266,7 +266,7 @@ TEST_F(CensusTest, DeadChildrenThatNobodyKnewAreReapedBeforeItIsComplete) {
   EXPECT_TRUE(looked.complete);
   EXPECT_TRUE(looked.fresh.empty());
   EXPECT_EQ(edge.members.reaped_unrecorded(), 20U);
-  EXPECT_TRUE(edge.proc.children(::getpid())->empty());
+  EXPECT_TRUE(Edge::children().empty());
 }
 
 /// Forks a successor and exits, over and over.
@@ -340,7 +340,7 @@ TEST_F(CensusTest, HopperIsNeverHiddenFromACompleteLook) {
           ++complete;
           EXPECT_GE(live, 1) << "complete, and the hopper was hidden";
         }
-        const auto children = *edge.proc.children(::getpid());
+        const auto children = Edge::children();
         const auto stat = children.size() == 1 ? edge.proc.stat(children[0]) : sys::error_of(ESRCH);
         return ::testing::Test::HasFailure() ||
                (stat && stat->state == 'S' && edge.members.find({stat->pid, stat->start_time}) != nullptr &&

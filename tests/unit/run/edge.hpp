@@ -24,6 +24,7 @@
 #include "daemon/run/census.hpp"
 #include "daemon/run/loop.hpp"
 #include "daemon/run/members.hpp"
+#include "daemon/run/own_children.hpp"
 
 namespace plimsoll::run {
 
@@ -85,11 +86,18 @@ class Edge {
   /// Nothing is left of a test: what came to us as a subreaper is killed too.
   ~Edge() {
     for (;;) {
-      const auto children = sys::ProcFs().children(::getpid());
-      if (!children || children->empty()) return;
-      for (const pid_t pid : *children) ::kill(pid, SIGKILL);
-      for (const pid_t pid : *children) ::waitpid(pid, nullptr, 0);
+      const auto left = children();
+      if (left.empty()) return;
+      for (const pid_t pid : left) ::kill(pid, SIGKILL);
+      for (const pid_t pid : left) ::waitpid(pid, nullptr, 0);
     }
+  }
+
+  /// Of this test program, as the kernel lists them.
+  static std::vector<pid_t> children() {
+    auto listed = OwnChildren(sys::ProcFs()).all();
+    EXPECT_TRUE(listed.has_value());
+    return listed ? std::move(*listed) : std::vector<pid_t>{};
   }
 
   /// Runs the loop until `there` says so; asked after each turn of a 2 ms clock.

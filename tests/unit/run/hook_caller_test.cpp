@@ -358,7 +358,7 @@ TEST_F(HookTest, CommandThatIgnoresItsEndIsKilledAfterItsDeadline) {
       answer_to(hook_of(ExecHook{{"sh", "-c", "trap '' TERM; while :; do sleep 1000; done"}}, Duration{200}));
   EXPECT_EQ(answer.result, HookResult::timed_out);
   EXPECT_EQ(answer.detail, "no end within 200ms");
-  const auto children = *edge.proc.children(::getpid());
+  const auto children = Edge::children();
   ASSERT_EQ(children.size(), 1U) << "asked to end, and it does not";
   const pid_t command = children[0];
   edge.until([&] { return !edge.members.is_helper(command); }, "its end");
@@ -373,7 +373,7 @@ TEST_F(HookTest, CommandThatIsCancelledIsAskedToEnd) {
   caller.call(call);
   edge.until([&] { return std::ifstream(folder / "ready").good(); }, "its start");
   caller.cancel(call.id);
-  edge.until([&] { return sys::ProcFs().children(::getpid())->empty(); }, "its end");
+  edge.until([&] { return Edge::children().empty(); }, "its end");
   EXPECT_TRUE(std::ifstream(folder / "said").good());
   edge.turns(5);
   EXPECT_TRUE(edge.all<HookAnswered>().empty());

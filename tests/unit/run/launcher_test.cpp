@@ -126,7 +126,7 @@ TEST_F(LauncherTest, WithoutDescriptorsNothingIsLeftRunning) {
     started = std::holds_alternative<core::SpawnSucceeded>(outcome);
     if (!started) {
       EXPECT_EQ(std::get<core::SpawnFailed>(outcome).error, EMFILE);
-      edge.until([&] { return edge.proc.children(::getpid())->empty(); }, "nothing left");
+      edge.until([&] { return Edge::children().empty(); }, "nothing left");
       EXPECT_EQ(edge.members.size(), 0U);
     }
     ASSERT_LT(limit, static_cast<rlim_t>(next) + 20);

@@ -12,8 +12,6 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <future>
-#include <thread>
 
 #include "tests/unit/sys/processes.hpp"
 #include "tests/unit/sys/scratch_folder.hpp"
@@ -73,7 +71,7 @@ TEST_F(FixtureTree, ProcessThatIsNotThereIsEnoentEverywhere) {
   EXPECT_EQ(proc.exe(5).error().value(), ENOENT);
   EXPECT_EQ(proc.cwd(5).error().value(), ENOENT);
   EXPECT_EQ(proc.uid(5).error().value(), ENOENT);
-  EXPECT_EQ(proc.children(5).error().value(), ENOENT);
+  EXPECT_EQ(proc.open_children(5, 5).error().value(), ENOENT);
   EXPECT_EQ(proc.socket_inodes(5).error().value(), ENOENT);
   EXPECT_EQ(proc.tcp(5).error().value(), ENOENT);
   EXPECT_EQ(proc.open_statm(5).error().value(), ENOENT);
@@ -108,17 +106,18 @@ TEST_F(FixtureTree, StatusIsReadLineByLine) {
   for (const int other : {-1, 0, 1, 3, 14, 16, 63, 65, 1000}) EXPECT_FALSE(*proc.catches(5, other)) << other;
 }
 
-TEST_F(FixtureTree, ChildrenAreThoseOfEveryThread) {
+TEST_F(FixtureTree, ChildrenAreThoseOfAThread) {
   tree.write("5/task/5/children", "10 11 ");
   tree.write("5/task/6/children", "12 ");
   tree.write("5/task/7/children", "");
-  fs::create_directories(tree / "5/task/8");  // a thread that ended between
-  EXPECT_EQ(sorted(*proc.children(5)), (Pids{10, 11, 12}));
+  EXPECT_EQ(*read_children(*proc.open_children(5, 5)), (Pids{10, 11}));
+  EXPECT_EQ(*read_children(*proc.open_children(5, 6)), (Pids{12}));
+  EXPECT_EQ(*read_children(*proc.open_children(5, 7)), Pids{});
 }
 
 TEST_F(FixtureTree, ChildrenOfAKernelWithoutThemAreAnError) {
   fs::create_directories(tree / "5/task/5");
-  EXPECT_EQ(proc.children(5).error().value(), ENOENT);
+  EXPECT_EQ(proc.open_children(5, 5).error().value(), ENOENT);
 }
 
 TEST_F(FixtureTree, LinksAreReadWithoutTheMarkOfADeletedFile) {
@@ -262,24 +261,6 @@ TEST_F(KernelTree, CommWithParenthesesIsReadWhole) {
     const auto stat = ProcFs().stat(::getpid());
     return stat && stat->comm == ") R 1 (x)" && stat->ppid == ::getppid() ? "" : "misread";
   });
-}
-
-TEST_F(KernelTree, ChildOfAThreadIsOurs) {
-  Pipe go;
-  std::promise<pid_t> told;
-  std::thread thread([&] {
-    const Endless child;
-    told.set_value(child.pid());
-    EXPECT_TRUE(becomes_readable(go.read_end.get()));
-  });
-  const pid_t of_thread = told.get_future().get();
-  {
-    const Endless child;
-    EXPECT_EQ(sorted(*proc.children(self)), sorted({of_thread, child.pid()}));
-  }
-  go.write_end = Fd();
-  thread.join();
-  EXPECT_EQ(*proc.children(self), Pids{});
 }
 
 TEST_F(KernelTree, ErrorsThatSayNothingAboutTheProcessAreKnown) {
