@@ -105,9 +105,10 @@ std::string Outputs::folder_of(const std::string& socket_path) {
 
 sys::Result<Output*> Outputs::open(const std::string& folder, const std::string& service) {
   if (Output* open = find(service)) return open;
-  auto out = sys::open_output(folder, service + ".stdout");
+  if (!folder_ || folder_->path() != folder) folder_.emplace(folder);
+  auto out = folder_->open(service + ".stdout");
   if (!out) return out.error();
-  auto err = sys::open_output(folder, service + ".stderr");
+  auto err = folder_->open(service + ".stderr");
   if (!err) return err.error();
   const auto [made, is_new] = all_.emplace(std::piecewise_construct, std::forward_as_tuple(service),
                                            std::forward_as_tuple(std::move(*out), std::move(*err), out_, err_));

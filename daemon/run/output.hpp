@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -77,6 +78,7 @@ class Outputs {
 
   LineSink& out_;
   LineSink& err_;
+  std::optional<sys::OutputFolder> folder_;
   std::map<std::string, Output> all_;
   std::vector<Output*> reading_;  ///< whose read end a descriptor is; null: nobody's
   WatchSet watch_;                // last: it lends their descriptors
