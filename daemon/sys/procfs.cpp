@@ -114,7 +114,8 @@ Result<std::vector<Listed>> ProcFs::list() const {
 }
 
 Result<Stat> ProcFs::stat(pid_t pid) const {
-  const auto text = read_file(path(pid, "stat"));
+  constexpr std::size_t longest_line = 1024;  // of 52 numbers
+  const auto text = read_file(path(pid, "stat"), longest_line);
   if (!text) return text.error();
   auto parsed = parse_stat(*text);
   if (!parsed) return bad_text();
