@@ -123,9 +123,8 @@ void Members::on_readable(WatchSet::Key key) {
   const core::ProcessId id = id_of(key);
   if (id.start_time == 0) {
     end_helper(id.pid);
-  } else if (const auto found = table_.find(id); found != table_.end()) {
-    unwatch(found->second);
-    look_for_end(found->second);
+  } else if (const auto found = table_.find(id); found != table_.end() && !found->second.reaped) {
+    if (!look_for_end(found->second)) unwatch(found->second);
   }
 }
 

@@ -3,6 +3,9 @@
 // service.
 #pragma once
 
+#include <poll.h>
+
+#include <array>
 #include <functional>
 #include <map>
 #include <optional>
@@ -45,6 +48,10 @@ class Output {
     LineSink* sink = nullptr;
     Rare<std::string> partial;
   };
+  /// Of its two FIFOs, for poll(2): one question for both, or for all outputs, instead of a reading for each.
+  using Questions = std::array<pollfd, 2>;
+  [[nodiscard]] Questions whether_readable() const;
+  void end_run(bool readable);
   void read_some(int fd);
   void drain(Stream& stream, int pieces);
   void take(Stream& stream, std::string_view bytes);
