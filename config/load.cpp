@@ -10,6 +10,7 @@ namespace {
 /// An engine that the daemon launches itself is up before its app: the app requires it.
 void bind_engines(std::vector<Service>& services) {
   for (const Service& engine : services) {
+    if (engine.engine_of.empty()) continue;
     for (Service& app : services) {
       const bool required = std::find(app.required.begin(), app.required.end(), engine.name) != app.required.end();
       if (app.name == engine.engine_of && !required) app.required.push_back(engine.name);
@@ -25,7 +26,7 @@ void read_services(Reader& root, Zones& zones, Plan& into) {
   for (const Member& member : services->written().members) names.push_back(member.key);
   for (const Member& member : services->written().members) {
     if (!is_name(member.key)) root.findings().add(member.place, services->path_of(member.key) + ": " + name_rule);
-    std::optional<Reader> table = services->table(member.key);
+    std::optional<Reader> table = services->table(member);
     if (!table) continue;
     into.services.push_back(read_service(*table, member.key, names, zones));
     for (const char* key : {"requires", "after", "engine_of"}) {

@@ -74,20 +74,23 @@ std::string Reader::path_of(std::string_view key) const {
 }
 
 const Value* Reader::take(std::string_view key) {
-  if (std::find(known_.begin(), known_.end(), key) == known_.end()) known_.push_back(key);
+  known_.push_back(key);
   const Member* member = table_->find(key);
   return member == nullptr ? nullptr : &member->value;
 }
 
 std::optional<Reader> Reader::table(std::string_view key) {
   const Value* value = take(key);
-  if (value == nullptr) return std::nullopt;
-  const Table* inner = std::get_if<Table>(&value->is);
+  return value == nullptr ? std::nullopt : table_in(key, *value);
+}
+
+std::optional<Reader> Reader::table_in(std::string_view key, const Value& value) {
+  const Table* inner = std::get_if<Table>(&value.is);
   if (inner == nullptr) {
-    findings_->misfit(path_of(key), *value, "must be a table");
+    findings_->misfit(path_of(key), value, "must be a table");
     return std::nullopt;
   }
-  return Reader{*inner, value->place, path_of(key), *findings_};
+  return Reader{*inner, value.place, path_of(key), *findings_};
 }
 
 void Reader::not_yet(std::initializer_list<std::string_view> keys) {

@@ -93,6 +93,8 @@ class Reader {
                  std::initializer_list<std::string_view> not_yet_words = {});
   /// A reader for the table that the key holds; nothing when it is absent or no table (which is recorded).
   std::optional<Reader> table(std::string_view key);
+  /// The same for a member of `written()`, whose name is of the person's own choice: any is a known one.
+  std::optional<Reader> table(const Member& member) { return table_in(member.key, member.value); }
 
   /// Keys that a later release will take.
   void not_yet(std::initializer_list<std::string_view> keys);
@@ -114,6 +116,7 @@ class Reader {
   [[nodiscard]] Findings& findings() const { return *findings_; }
 
  private:
+  std::optional<Reader> table_in(std::string_view key, const Value& value);
   bool refuse_word(std::string_view key, const Value& value, const std::vector<std::string_view>& words,
                    std::initializer_list<std::string_view> not_yet_words);
 
@@ -121,7 +124,7 @@ class Reader {
   Place place_;
   std::string path_;
   Findings* findings_;
-  std::vector<std::string_view> known_;  ///< keys of the code's own, never of the file
+  std::vector<std::string_view> known_;  ///< keys of the code's own, never of the file; some twice
 };
 
 template <class T>

@@ -152,12 +152,7 @@ void each_named(Reader& parent, std::string_view key, const Read& read) {
     if (!is_name(member.key)) {
       parent.findings().add(member.place, tables->path_of(member.key) + ": " + name_rule);
     }
-    if (const Table* inner = std::get_if<Table>(&member.value.is)) {
-      Reader reader{*inner, member.value.place, tables->path_of(member.key), parent.findings()};
-      read(reader, member.key);
-    } else {
-      tables->refuse(member.key, "must be a table");
-    }
+    if (std::optional<Reader> inner = tables->table(member)) read(*inner, member.key);
   }
 }
 

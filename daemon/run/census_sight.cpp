@@ -130,6 +130,7 @@ bool Census::is_urgent(const Member& member, const Told& told) const {
 }
 
 void Census::reread(const Member& member, Told& told, core::Looked& looked) {
+  if (member.ended) return;
   const auto stat = proc_.stat(member.id.pid);
   // What is dead by now has its own event.
   if (!stat || stat->start_time != member.id.start_time || sys::has_ended(member.pidfd)) return;

@@ -125,9 +125,8 @@ void Members::on_readable(WatchSet::Key key) {
   const core::ProcessId id = id_of(key);
   if (id.start_time == 0) {
     end_helper(id.pid);
-  } else if (Member* member = table_.find(id)) {
-    unwatch(*member);
-    look_for_end(*member);
+  } else if (Member* member = table_.find(id); member != nullptr && !member->reaped) {
+    if (!look_for_end(*member)) unwatch(*member);
   }
 }
 

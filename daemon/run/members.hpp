@@ -34,7 +34,7 @@ namespace plimsoll::run {
 
 struct Member {
   core::ProcessId id;
-  sys::Fd pidfd;
+  sys::Fd pidfd;              ///< until it is reaped
   bool own_child = false;     ///< forked by us; adopted ones are not
   bool ended = false;         ///< its end was dispatched
   bool reaped = false;        ///< nothing of it is left

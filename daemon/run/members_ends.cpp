@@ -66,7 +66,8 @@ void Members::look_at_anothers(Member& member) {
 
 /// Nothing is left of it, whoever reaped it.
 void Members::tell_reaped(Member& member, std::optional<sys::WaitStatus> status) {
-  unwatch(member);
+  member.watched_ = false;  // a descriptor that is closed leaves the epoll set
+  member.pidfd = sys::Fd();
   member.statm_ = sys::Fd();
   member.reaped = true;
   waiting_.erase(member.id);

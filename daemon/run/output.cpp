@@ -30,8 +30,19 @@ Output::Ends Output::child_ends() const {
 }
 
 void Output::run_ended() {
-  end_line(out_);
-  end_line(err_);
+  Questions questions = whether_readable();
+  end_run(::poll(questions.data(), questions.size(), 0) != 0);
+}
+
+Output::Questions Output::whether_readable() const {
+  return {pollfd{out_.fifo.read_end.get(), POLLIN, 0}, pollfd{err_.fifo.read_end.get(), POLLIN, 0}};
+}
+
+void Output::end_run(bool readable) {
+  for (Stream* stream : {&out_, &err_}) {
+    if (readable) drain(*stream, pieces_at_end);
+    end_line(*stream);
+  }
   look_.reset();
 }
 
@@ -75,7 +86,6 @@ void Output::pass_on(Stream& stream) {
 }
 
 void Output::end_line(Stream& stream) {
-  drain(stream, pieces_at_end);
   if (!stream.partial) return;
   *stream.partial += '\n';
   pass_on(stream);
@@ -105,9 +115,10 @@ std::string Outputs::folder_of(const std::string& socket_path) {
 
 sys::Result<Output*> Outputs::open(const std::string& folder, const std::string& service) {
   if (Output* open = find(service)) return open;
-  auto out = sys::open_output(folder, service + ".stdout");
+  if (!folder_ || folder_->path() != folder) folder_.emplace(folder);
+  auto out = folder_->open(service + ".stdout");
   if (!out) return out.error();
-  auto err = sys::open_output(folder, service + ".stderr");
+  auto err = folder_->open(service + ".stderr");
   if (!err) return err.error();
   const auto [made, is_new] = all_.emplace(std::piecewise_construct, std::forward_as_tuple(service),
                                            std::forward_as_tuple(std::move(*out), std::move(*err), out_, err_));
@@ -141,7 +152,17 @@ Output* Outputs::find(const std::string& service) {
 }
 
 void Outputs::runs_ended() {
-  for (auto& [service, output] : all_) output.run_ended();
+  std::vector<pollfd> questions;
+  questions.reserve(2 * all_.size());
+  for (const auto& [service, output] : all_) {
+    for (const pollfd& question : output.whether_readable()) questions.push_back(question);
+  }
+  const bool answered = ::poll(questions.data(), questions.size(), 0) >= 0;
+  auto of_output = questions.begin();
+  for (auto& [service, output] : all_) {
+    output.end_run(!answered || of_output[0].revents != 0 || of_output[1].revents != 0);
+    of_output += 2;
+  }
 }
 
 }  // namespace plimsoll::run

@@ -3,8 +3,12 @@
 // service.
 #pragma once
 
+#include <poll.h>
+
+#include <array>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,6 +48,10 @@ class Output {
     LineSink* sink = nullptr;
     Rare<std::string> partial;
   };
+  /// Of its two FIFOs, for poll(2): one question for both, or for all outputs, instead of a reading for each.
+  using Questions = std::array<pollfd, 2>;
+  [[nodiscard]] Questions whether_readable() const;
+  void end_run(bool readable);
   void read_some(int fd);
   void drain(Stream& stream, int pieces);
   void take(Stream& stream, std::string_view bytes);
@@ -77,6 +85,7 @@ class Outputs {
 
   LineSink& out_;
   LineSink& err_;
+  std::optional<sys::OutputFolder> folder_;
   std::map<std::string, Output> all_;
   std::vector<Output*> reading_;  ///< whose read end a descriptor is; null: nobody's
   WatchSet watch_;                // last: it lends their descriptors

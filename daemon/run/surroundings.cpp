@@ -176,7 +176,7 @@ std::optional<Unprepared> Preparation::prepare(const Service& service, sys::Spaw
 std::optional<Unprepared> Preparation::prepare_beside(const Service& service, sys::SpawnRequest& request) {
   const Surroundings& around = service.surroundings;
   Identity identity;
-  accounts_.look_at_files();
+  if (!around.user.empty() || !around.group.empty() || around.groups) accounts_.look_at_files();
   if (!around.user.empty()) {
     if (auto why = find_user(accounts_, around, identity)) return why;
   }

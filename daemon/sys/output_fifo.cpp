@@ -48,25 +48,39 @@ bool is_closed(const Fd& folder) {
   return ::fstat(folder.get(), &found) == 0 && (found.st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
+bool is_private(const struct stat& found) {
+  return (found.st_mode & 07777) == fifo_mode;
+}
+
 /// Of our uid, or given by us to the user of its service.
 bool is_our_fifo(const Fd& folder, const struct stat& found) {
-  if (!S_ISFIFO(found.st_mode) || (found.st_mode & 07777) != fifo_mode) return false;
-  return found.st_uid == ::geteuid() || is_closed(folder);
+  return S_ISFIFO(found.st_mode) && (found.st_uid == ::geteuid() || is_closed(folder));
 }
 
 /// Leaves a FIFO of ours under that name, the one that is there if it is one.
 error_code make_fifo(const Fd& folder, const std::string& name) {
-  if (::mkfifoat(folder.get(), name.c_str(), fifo_mode) != 0) {
-    struct stat found {};
-    if (errno != EEXIST || ::fstatat(folder.get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0) return last_error();
-    if (is_our_fifo(folder, found)) return {};
-    if (found.st_uid != ::geteuid()) return error_of(EEXIST);
-    if (::unlinkat(folder.get(), name.c_str(), 0) != 0) return last_error();
-    if (::mkfifoat(folder.get(), name.c_str(), fifo_mode) != 0) return last_error();
-  }
-  // Whatever the umask took away.
-  if (::fchmodat(folder.get(), name.c_str(), fifo_mode, 0) != 0) return last_error();
+  if (::mkfifoat(folder.get(), name.c_str(), fifo_mode) == 0) return {};
+  struct stat found {};
+  if (errno != EEXIST || ::fstatat(folder.get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0) return last_error();
+  if (is_our_fifo(folder, found) && is_private(found)) return {};
+  if (found.st_uid != ::geteuid()) return error_of(EEXIST);
+  if (::unlinkat(folder.get(), name.c_str(), 0) != 0) return last_error();
+  if (::mkfifoat(folder.get(), name.c_str(), fifo_mode) != 0) return last_error();
   return {};
+}
+
+/// Looks at what it has opened, and gives it what the umask took away.
+Result<Fd> open_child_end(const Fd& folder, const std::string& name) {
+  // fifo(7): with O_RDWR the open never waits for the other end, and there is always a reader.
+  const auto open = [&] { return Fd(::openat(folder.get(), name.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC)); };
+  Fd end = open();
+  if (!end && errno == EACCES && ::fchmodat(folder.get(), name.c_str(), fifo_mode, 0) == 0) end = open();
+  if (!end) return last_error();
+  struct stat found {};
+  if (::fstat(end.get(), &found) != 0) return last_error();
+  if (!is_our_fifo(folder, found)) return error_of(EEXIST);
+  if (!is_private(found) && ::fchmod(end.get(), fifo_mode) != 0) return last_error();
+  return end;
 }
 
 error_code make_folder(const std::string& path) {
@@ -75,16 +89,13 @@ error_code make_folder(const std::string& path) {
   return {};
 }
 
-Result<OutputFifo> open_named(const std::string& folder_path, const std::string& name) {
-  if (const error_code error = make_folder(folder_path)) return error;
-  const auto folder = open_folder(folder_path);
-  if (!folder) return folder.error();
-  if (const error_code error = make_fifo(*folder, name)) return error;
+Result<OutputFifo> open_in(const Fd& folder, const std::string& name) {
+  if (const error_code error = make_fifo(folder, name)) return error;
   OutputFifo fifo;
-  // fifo(7): with O_RDWR the open never waits for the other end, and there is always a reader.
-  fifo.child_end = Fd(::openat(folder->get(), name.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
-  if (!fifo.child_end) return last_error();
-  fifo.read_end = Fd(::openat(folder->get(), name.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
+  auto child_end = open_child_end(folder, name);
+  if (!child_end) return child_end.error();
+  fifo.child_end = std::move(*child_end);
+  fifo.read_end = Fd(::openat(folder.get(), name.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
   if (!fifo.read_end) return last_error();
   return fifo;
 }
@@ -126,9 +137,27 @@ void drain_one(const Fd& fifo, std::string& into) {
 
 }  // namespace
 
-Result<OutputFifo> open_output(const std::string& folder, const std::string& name) {
-  auto named = open_named(folder, name);
-  if (named || !is_unwritable(named.error())) return named;
+error_code OutputFolder::take() {
+  if (const error_code error = make_folder(path_)) return error;
+  auto folder = open_folder(path_);
+  if (!folder) return folder.error();
+  fd_ = std::move(*folder);
+  return {};
+}
+
+Result<OutputFifo> OutputFolder::open_named(const std::string& name) {
+  const error_code error = fd_ ? error_code() : take();
+  return error ? Result<OutputFifo>(error) : open_in(fd_, name);
+}
+
+Result<OutputFifo> OutputFolder::open(const std::string& name) {
+  const bool held = static_cast<bool>(fd_);
+  auto opened = open_named(name);
+  if (held && !opened && opened.error().value() == ENOENT) {
+    fd_ = Fd();  // it was removed: what has its name now is another one
+    opened = open_named(name);
+  }
+  if (opened || !is_unwritable(opened.error())) return opened;
   return open_unnamed();
 }
 
@@ -138,7 +167,8 @@ Result<std::string> drain_fifos(const std::string& folder_path) {
   std::string bytes;
   for (const std::string& name : names_in(*folder)) {
     struct stat found {};
-    if (::fstatat(folder->get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0 || !is_our_fifo(*folder, found))
+    if (::fstatat(folder->get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0 || !is_our_fifo(*folder, found) ||
+        !is_private(found))
       continue;
     const Fd fifo(::openat(folder->get(), name.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
     if (fifo) drain_one(fifo, bytes);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "daemon/sys/fd.hpp"
 #include "daemon/sys/result.hpp"
@@ -15,9 +16,23 @@ struct OutputFifo {
   Fd child_end;  ///< O_RDWR, becomes fd 1 or 2 of the child; blocking. Given to the child's user by fchown(2)
 };
 
-/// Makes `folder` (0700) and in it the FIFO `name` (0600), or takes the one that is there, whoever was given it; where
-/// nothing can be written, a pipe whose write end is opened again through /proc/self/fd O_RDWR.
-Result<OutputFifo> open_output(const std::string& folder, const std::string& name);
+/// Where they stand. It is held from the first one on; if it is removed, the next one has it made again.
+class OutputFolder {
+ public:
+  explicit OutputFolder(std::string path) : path_(std::move(path)) {}
+  [[nodiscard]] const std::string& path() const { return path_; }
+  /// Makes the folder (0700) and in it the FIFO `name` (0600), or takes the one that is there, whoever was given it;
+  /// where nothing can be written, a pipe whose write end is opened again through /proc/self/fd O_RDWR.
+  Result<OutputFifo> open(const std::string& name);
+
+ private:
+  error_code take();
+  Result<OutputFifo> open_named(const std::string& name);
+
+  std::string path_;
+  Fd fd_;
+};
+
 /// Opens each FIFO that an earlier daemon left in `folder` and reads it empty, returning the bytes: a leftover whose
 /// pipe is full could not end.
 Result<std::string> drain_fifos(const std::string& folder);

@@ -71,11 +71,25 @@ class SignalsBlocked {
   std::uint64_t before_ = 0;
 };
 
+/// Who is not at its default: 62 calls, and exec resets all but the ignored. What cannot be asked is among them, so
+/// that the child tells why.
+std::uint64_t signals_to_reset() {
+  constexpr int last_signal = 64;
+  std::uint64_t signals = 0;
+  for (int signal = 1; signal <= last_signal; ++signal) {
+    KernelSigaction found;
+    const bool known = ::syscall(SYS_rt_sigaction, signal, nullptr, &found, kernel_mask_size) == 0;
+    const bool usual = std::all_of(std::begin(found.words), std::end(found.words), [](auto word) { return word == 0; });
+    if (!known || !usual) signals |= std::uint64_t{1} << (signal - 1);
+  }
+  return signals;
+}
+
 /// A child that takes another user or group takes the mark "dumpable" from the address space that is also ours: core
 /// dumps, and our own files in /proc as another user than root. It comes back at the end.
 class DumpableKept {
  public:
-  DumpableKept() : before_(::prctl(PR_GET_DUMPABLE)) {}
+  explicit DumpableKept(const Orders& orders) : before_(may_take_it(orders) ? ::prctl(PR_GET_DUMPABLE) : -1) {}
   DumpableKept(const DumpableKept&) = delete;
   DumpableKept& operator=(const DumpableKept&) = delete;
   ~DumpableKept() {
@@ -83,6 +97,9 @@ class DumpableKept {
   }
 
  private:
+  static bool may_take_it(const Orders& orders) {
+    return orders.has_user || orders.has_group || orders.groups != nullptr || orders.has_capabilities;
+  }
   int before_;
 };
 
@@ -167,9 +184,11 @@ class Landing {
   }
 
   /// What was lent stays open in the child alone.
-  void take_back() const {
+  void take_back(const Orders& orders) const {
     if (!usable_) return;
-    for (const Fd& place : places_) ::dup3(null_.get(), place.get(), O_CLOEXEC);
+    for (std::size_t i = 0; i < placed_descriptors; ++i) {
+      if (orders.sources[i] >= 0) ::dup3(null_.get(), places_[i].get(), O_CLOEXEC);
+    }
   }
 
  private:
@@ -183,6 +202,8 @@ SpawnOutcome launch(Orders& orders) {
   if (!stack || stack->error() != 0) stack = std::make_unique<const Stack>();
   if (stack->error() != 0) return failed({SpawnStep::clone, stack->error()});
   thread_local Landing landing;
+  thread_local const std::uint64_t signals = signals_to_reset();
+  orders.signals = signals;
   landing.lend(orders);
   const int files = orders.first_unneeded != 0 ? CLONE_FILES : 0;
   int pidfd_number = -1;
@@ -190,12 +211,12 @@ SpawnOutcome launch(Orders& orders) {
   int error = 0;
   {
     const SignalsBlocked blocked;
-    const DumpableKept kept;
+    const DumpableKept kept(orders);
     pid = ::__clone(run_child, stack->top(), CLONE_VM | CLONE_VFORK | CLONE_PIDFD | files | SIGCHLD, &orders,
                     &pidfd_number);
     error = errno;
   }
-  landing.take_back();
+  landing.take_back(orders);
   if (pid < 0) return failed({SpawnStep::clone, error});
   Fd pidfd(pidfd_number);
   if (orders.failure.error != 0) {

@@ -94,7 +94,9 @@ struct SpawnOutcome {
 };
 
 /// Starts `request.argv`. Every signal disposition is reset and the mask emptied before the exec: an app started with
-/// SIGINT ignored would hand that on to its engine. All other descriptors are closed by close-on-exec. A file without
+/// SIGINT ignored would hand that on to its engine. Which are not at their default is learned by a thread's first
+/// spawn: who ignores another one, or catches it, does that before. All other descriptors are closed by close-on-exec.
+/// A file without
 /// "#!" is ENOEXEC, never run by a shell. `ok` means that the kernel has taken the program and the child has left our
 /// memory; for some microseconds after that /proc can still show it without its comm and cmdline.
 SpawnOutcome spawn(const SpawnRequest& request);

@@ -29,19 +29,11 @@
 namespace plimsoll::sys {
 namespace {
 
-constexpr int last_signal = 64;
-
-/// rt_sigaction's own form. All zero is SIG_DFL, no flags and an empty mask on every architecture, in any order of
-/// fields.
-struct KernelSigaction {
-  unsigned long words[4] = {};
-};
-
 /// Handlers too, though exec would reset them: one that ran in the child before the exec would run on our memory.
-PLIMSOLL_IN_CHILD int reset_dispositions() {
+PLIMSOLL_IN_CHILD int reset_dispositions(std::uint64_t signals) {
   const KernelSigaction reset;
-  for (int signal = 1; signal <= last_signal; ++signal) {
-    if (signal == SIGKILL || signal == SIGSTOP) continue;
+  for (; signals != 0; signals &= signals - 1) {
+    const int signal = __builtin_ctzll(signals) + 1;
     if (::syscall(SYS_rt_sigaction, signal, &reset, nullptr, kernel_mask_size) != 0) return errno;
   }
   return 0;
@@ -92,7 +84,10 @@ PLIMSOLL_IN_CHILD int place_descriptors(Orders& orders) {
   // A net for descriptors of libraries that forgot O_CLOEXEC: where the kernel cannot (before 5.11) there is none.
   ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
   for (int at = 0; at < placed_descriptors; ++at) {
-    if (orders.sources[at] >= 0 && ::syscall(SYS_fcntl, orders.targets[at], F_SETFD, 0) < 0) return errno;
+    const int target = orders.targets[at];
+    const bool stays_open = orders.sources[at] != target && target < 3;  // dup3 has seen to that
+    if (orders.sources[at] < 0 || stays_open) continue;
+    if (::syscall(SYS_fcntl, target, F_SETFD, 0) < 0) return errno;
   }
   return 0;
 }
@@ -199,7 +194,7 @@ PLIMSOLL_IN_CHILD int execute(const Orders& orders) {
 PLIMSOLL_IN_CHILD int take_step(SpawnStep step, Orders& orders) {
   switch (step) {
     case SpawnStep::clone: return 0;
-    case SpawnStep::signals: return reset_dispositions();
+    case SpawnStep::signals: return reset_dispositions(orders.signals);
     case SpawnStep::session: return take_session(orders);
     case SpawnStep::descriptors: return place_descriptors(orders);
     case SpawnStep::limits: return set_limits(orders);

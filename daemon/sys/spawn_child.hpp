@@ -13,6 +13,12 @@ namespace plimsoll::sys {
 /// Bytes of the kernel's sigset_t, which is not the C library's.
 inline constexpr std::size_t kernel_mask_size = 8;
 
+/// rt_sigaction's own form. All zero is SIG_DFL, no flags and an empty mask on every architecture, in any order of
+/// fields.
+struct KernelSigaction {
+  unsigned long words[4] = {};
+};
+
 /// Stdin, stdout, stderr, and one that the app says something on.
 inline constexpr int placed_descriptors = 4;
 
@@ -30,6 +36,7 @@ struct Orders {
   const char* working_directory = nullptr;             ///< null: ours
   int sources[placed_descriptors] = {-1, -1, -1, -1};  ///< -1: what is there stays
   int targets[placed_descriptors] = {0, 1, 2, 3};      ///< in this order
+  std::uint64_t signals = 0;                           ///< bit N - 1: signal N is to get its default back
   SpawnSession session = SpawnSession::own;
   int terminal_fd = -1;
   unsigned long descriptor_limit = 0;

@@ -77,6 +77,25 @@ def test_without_keys_it_finds_what_the_daemon_has(nest):
     assert daemon.service("one")["state"] == "ready"
 
 
+def all_signals_ignored():
+    """As nohup does with one of them; and some are blocked."""
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1, signal.SIGTERM, signal.SIGCHLD})
+
+
+@pytest.mark.parametrize("times", [1, 3], ids=["the first run", "later ones"])
+def test_no_signal_is_ignored_or_blocked_though_the_daemon_was_started_so(nest, times):
+    looks = f'[services.one]\ncommand = ["/bin/grep", "^Sig", "/proc/self/status"]\nkind = "task"\n'
+    daemon = nest.daemon(looks, preexec_fn=all_signals_ignored)
+    for run in range(1, times + 1):
+        if run > 1:
+            daemon.ctl("restart", "one")
+        lines = wait_until(lambda: len(found := daemon.out_text().splitlines()) >= 5 * run and found[5 * run - 5:],
+                           what=f"what run {run} says", report=daemon.report)
+        assert set(lines) >= {"SigBlk:\t0000000000000000", "SigIgn:\t0000000000000000"}
+
+
 def test_what_needs_no_rights_holds_for_every_user(nest):
     (nest.tmp / "folder").mkdir()
     _, found = start(nest, f"""
@@ -211,7 +230,7 @@ give_up = {{ after = 3, within = "1h" }}
     assert daemon.service("one")["run"] == 4
     daemon.write(service(nest, ""))
     assert daemon.ctl("reload")[0] == 0
-    assert daemon.ctl("start", "one")[0] == 0
+    assert daemon.ctl("restart", "one")[0] == 0
     assert world(daemon)["uids"] == list(os.getresuid())
 
 

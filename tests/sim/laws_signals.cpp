@@ -227,7 +227,8 @@ void Laws::check_kill(const World& world, const SimProcess& process, Seen& seen)
   if (!settled(20s)) return;
   const bool grace_over = seen.asked && now_.steady >= *seen.asked + seen.grace && seen.steps_left.empty();
   const bool last_resort = is_last_resort(world, process, seen);
-  if (last_resort) runs_[process.service].killing = true;
+  // One that is over its hard line may have got it for that, and the others have their time still.
+  if (last_resort && !hard_reached(world, process)) runs_[process.service].killing = true;
   const Run& run = runs_[process.service];
   const Service* service = plan_of(world, process.service);
   if (last_resort && process.id == run.main && !(world.stopping && now_.steady >= stop_deadline_) &&

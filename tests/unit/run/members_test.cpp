@@ -32,6 +32,7 @@ TEST(Members, OwnChildIsReapedAndItsExitCodeIsTold) {
   EXPECT_EQ(ended.exit->code, 3);
   EXPECT_FALSE(sys::ProcFs().stat(child.pid)) << "not reaped";
   EXPECT_EQ(edge.members.reaped_unrecorded(), 0U);
+  EXPECT_FALSE(edge.members.find(child)->pidfd) << "it holds a descriptor until it is forgotten";
 }
 
 TEST(Members, EachEndIsToldOnceThoughSigchldAndThePidfdBothTellOfIt) {

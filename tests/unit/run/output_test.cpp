@@ -106,6 +106,18 @@ TEST_F(OutputTest, ServicesHaveFifosOfTheirOwnAndKeepThem) {
   EXPECT_NE(said.find("other\n"), std::string::npos);
 }
 
+TEST_F(OutputTest, WhatIsStillInTheFifosAtTheEndIsPassedOnOfEachServiceAndStream) {
+  const auto other = outputs.open(folder / "main.d", "db");
+  const auto quiet = outputs.open(folder / "main.d", "quiet");
+  ASSERT_TRUE(other && quiet);
+  // The loop does not run: nothing of it was read before.
+  put(output->child_ends().stderr_fd, "web, whole\nand half");
+  put((*other)->child_ends().stdout_fd, "db");
+  outputs.runs_ended();
+  EXPECT_EQ(read_what_is_there(out_pipe.read_end.get()), "db\n");
+  EXPECT_EQ(read_what_is_there(err_pipe.read_end.get()), "web, whole\nand half\n");
+}
+
 TEST_F(OutputTest, LastLineOfARunIsPassedOnThoughItIsNotWhole) {
   put(output->child_ends().stdout_fd, "last words");
   output->run_ended();

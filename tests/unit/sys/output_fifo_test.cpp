@@ -36,7 +36,7 @@ bool can_be_read_now(const Fd& fd) {
 class Output : public testing::TestWithParam<bool> {
  protected:
   [[nodiscard]] Result<OutputFifo> open() const {
-    return open_output(GetParam() ? folder_ / "main.d" : unwritable, "web.out");
+    return OutputFolder(GetParam() ? folder_ / "main.d" : unwritable).open("web.out");
   }
 
  private:
@@ -111,7 +111,7 @@ TEST_P(Output, ChildCanOpenItsStdoutAgain) {
 TEST(OutputFifo, IsForItsUserAlone) {
   const ScratchFolder folder;
   const mode_t before = ::umask(0277);
-  const auto output = open_output(folder / "main.d", "web.out");
+  const auto output = OutputFolder(folder / "main.d").open("web.out");
   ::umask(before);
   ASSERT_TRUE(output.has_value()) << output.error().message();
   const auto fifo = status_of_path(folder / "main.d/web.out");
@@ -122,10 +122,34 @@ TEST(OutputFifo, IsForItsUserAlone) {
 
 TEST(OutputFifo, IsTakenAgainByTheNextRun) {
   const ScratchFolder folder;
-  const auto first = open_output(folder / "main.d", "web.out");
-  const auto second = open_output(folder / "main.d", "web.out");
+  const auto first = OutputFolder(folder / "main.d").open("web.out");
+  const auto second = OutputFolder(folder / "main.d").open("web.out");
   ASSERT_TRUE(first && second);
   EXPECT_EQ(inode_of(first->child_end), inode_of(second->read_end));
+}
+
+TEST(OutputFifo, FolderThatIsRemovedIsMadeAgain) {
+  const ScratchFolder folder;
+  OutputFolder held(folder / "main.d");
+  ASSERT_TRUE(held.open("web.out").has_value());
+  fs::remove_all(folder / "main.d");
+  const auto output = held.open("web.err");
+  ASSERT_TRUE(output.has_value()) << output.error().message();
+  EXPECT_EQ(status_of_path(folder / "main.d/web.err").st_ino, inode_of(output->read_end));
+  EXPECT_EQ(status_of_path(folder / "main.d").st_mode & 07777, mode_t{0700});
+}
+
+TEST(OutputFifo, FolderThatIsAnothersByThenIsNotUsed) {
+  const ScratchFolder folder;
+  OutputFolder held(folder / "main.d");
+  ASSERT_TRUE(held.open("web.out").has_value());
+  fs::remove_all(folder / "main.d");
+  fs::create_directory(folder / "elsewhere");
+  fs::create_symlink(folder / "elsewhere", folder / "main.d");
+  const auto output = held.open("web.err");
+  ASSERT_FALSE(output);
+  EXPECT_EQ(output.error().value(), EEXIST);
+  EXPECT_TRUE(fs::is_empty(folder / "elsewhere"));
 }
 
 TEST(OutputFifo, OneThatOthersCanReadIsReplaced) {
@@ -135,7 +159,7 @@ TEST(OutputFifo, OneThatOthersCanReadIsReplaced) {
   ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
   ASSERT_EQ(::chmod(path.c_str(), 0644), 0);
   const Fd old(::open(path.c_str(), O_RDWR | O_CLOEXEC));  // held, so that its inode number is not given to the new one
-  const auto output = open_output(folder / "main.d", "web.out");
+  const auto output = OutputFolder(folder / "main.d").open("web.out");
   ASSERT_TRUE(output.has_value()) << output.error().message();
   EXPECT_NE(inode_of(output->read_end), inode_of(old));
   EXPECT_EQ(status_of_path(path).st_mode & 07777, mode_t{0600});
@@ -147,7 +171,7 @@ TEST(OutputFifo, FileOrLinkOfOursInTheWayIsReplaced) {
   folder.write("target", "kept");
   fs::create_symlink(folder / "target", folder / "main.d/link.out");
   for (const char* name : {"file.out", "link.out"}) {
-    const auto output = open_output(folder / "main.d", name);
+    const auto output = OutputFolder(folder / "main.d").open(name);
     ASSERT_TRUE(output.has_value()) << output.error().message();
     EXPECT_TRUE(S_ISFIFO(status_of_path(folder / "main.d" + "/" + name).st_mode)) << name;
   }
@@ -157,7 +181,7 @@ TEST(OutputFifo, FileOrLinkOfOursInTheWayIsReplaced) {
 TEST(OutputFifo, FolderInTheWayIsAnError) {
   const ScratchFolder folder;
   fs::create_directories(folder / "main.d/web.out");
-  const auto output = open_output(folder / "main.d", "web.out");
+  const auto output = OutputFolder(folder / "main.d").open("web.out");
   ASSERT_FALSE(output);
   EXPECT_EQ(output.error().value(), EISDIR);
 }
@@ -167,7 +191,7 @@ TEST(OutputFifo, FolderThatIsALinkOrAFileIsAnError) {
   fs::create_symlink(folder.path(), folder / "link.d");
   folder.write("file.d", "");
   for (const char* name : {"link.d", "file.d"}) {
-    const auto output = open_output(folder / name, "web.out");
+    const auto output = OutputFolder(folder / name).open("web.out");
     ASSERT_FALSE(output) << name;
     EXPECT_EQ(output.error().value(), EEXIST) << name;
   }
@@ -189,25 +213,25 @@ TEST(OutputFifo, WhatIsAnotherUsersIsNeverTaken) {
     const std::string planted = open_one + "/planted.out";
     ASSERT_EQ(::mkfifo(planted.c_str(), 0600), 0);
     ASSERT_EQ(::chown(planted.c_str(), 12345, 12345), 0);
-    const auto output = open_output(open_one, "planted.out");
+    const auto output = OutputFolder(open_one).open("planted.out");
     ASSERT_FALSE(output);
     EXPECT_EQ(output.error().value(), EEXIST);
   }
-  const auto output = open_output(foreign, "web.out");
+  const auto output = OutputFolder(foreign).open("web.out");
   ASSERT_FALSE(output);
   EXPECT_EQ(output.error().value(), EEXIST);
 }
 
 TEST(OutputFifo, OneThatWasGivenToAServicesUserIsTakenAgainAndDrained) {
   const ScratchFolder folder;
-  const auto first = open_output(folder / "main.d", "web.out");
+  const auto first = OutputFolder(folder / "main.d").open("web.out");
   ASSERT_TRUE(first.has_value());
   // Without root it stays ours; then this is the common case.
   const uid_t user = ::geteuid() == 0 ? 12345 : ::geteuid();
   ASSERT_EQ(::fchown(first->child_end.get(), user, static_cast<gid_t>(-1)), 0);
   ASSERT_EQ(::write(first->child_end.get(), "left\n", 5), 5);
   EXPECT_EQ(*drain_fifos(folder / "main.d"), "left\n");
-  const auto second = open_output(folder / "main.d", "web.out");
+  const auto second = OutputFolder(folder / "main.d").open("web.out");
   ASSERT_TRUE(second.has_value());
   struct stat one {};
   struct stat other {};
@@ -218,8 +242,8 @@ TEST(OutputFifo, OneThatWasGivenToAServicesUserIsTakenAgainAndDrained) {
 
 TEST(DrainFifos, ReadsWhatAnEarlierDaemonLeft) {
   const ScratchFolder folder;
-  auto first = open_output(folder / "main.d", "a.out");
-  auto second = open_output(folder / "main.d", "b.err");
+  auto first = OutputFolder(folder / "main.d").open("a.out");
+  auto second = OutputFolder(folder / "main.d").open("b.err");
   ASSERT_TRUE(first && second);
   first->read_end = Fd();
   second->read_end = Fd();
@@ -234,7 +258,7 @@ TEST(DrainFifos, ReadsWhatAnEarlierDaemonLeft) {
 
 TEST(DrainFifos, MakesRoomInAFullOne) {
   const ScratchFolder folder;
-  const auto output = open_output(folder / "main.d", "a.out");
+  const auto output = OutputFolder(folder / "main.d").open("a.out");
   ASSERT_TRUE(output.has_value());
   // Written through a description of our own that does not block, until it is full.
   const Fd writer(::open((folder / "main.d/a.out").c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));

@@ -4,8 +4,11 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <csignal>
 #include <cstring>
+#include <functional>
+#include <future>
 #include <sstream>
 #include <thread>
 
@@ -167,30 +170,93 @@ TEST(Spawn, ArgumentsAndEnvironmentArriveUnchanged) {
   EXPECT_EQ(text.find("HOME="), std::string::npos) << text;
 }
 
+/// In a thread of its own: what is to be reset is learned by a thread's first spawn.
+void in_own_thread(const std::function<void()>& act) {
+  std::thread(act).join();
+}
+
+/// Every signal that can be, but for SIGCHLD (nobody could be reaped), and back as they were at the end.
+class AllIgnored {
+ public:
+  AllIgnored() {
+    for (int signal = 1; signal <= SIGRTMAX; ++signal) {
+      struct sigaction ignore {};
+      ignore.sa_handler = SIG_IGN;
+      ignored_[signal] = signal != SIGCHLD && ::sigaction(signal, &ignore, &before_[signal]) == 0;
+    }
+  }
+  AllIgnored(const AllIgnored&) = delete;
+  AllIgnored& operator=(const AllIgnored&) = delete;
+  ~AllIgnored() {
+    for (int signal = 1; signal <= SIGRTMAX; ++signal) {
+      if (ignored_[signal]) ::sigaction(signal, &before_[signal], nullptr);
+    }
+  }
+
+ private:
+  std::array<bool, 65> ignored_{};
+  std::array<struct sigaction, 65> before_{};
+};
+
 TEST(Spawn, DispositionsAndMaskAreResetAndOursStay) {
-  struct sigaction ignore {};
-  ignore.sa_handler = SIG_IGN;
+  in_own_thread([] {
+    const AllIgnored ignored;
+    sigset_t block;
+    ::sigemptyset(&block);
+    ::sigaddset(&block, SIGUSR1);
+    ASSERT_EQ(::pthread_sigmask(SIG_BLOCK, &block, nullptr), 0);
+
+    for (const char* when : {"at first", "and again"}) {
+      const std::string status = output_of(request_of({"cat", "/proc/self/status"}));
+      EXPECT_NE(status.find("SigBlk:\t0000000000000000\n"), std::string::npos) << when << status;
+      EXPECT_NE(status.find("SigIgn:\t0000000000000000\n"), std::string::npos) << when << status;
+    }
+
+    sigset_t mask;
+    ::pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+    EXPECT_TRUE(::sigismember(&mask, SIGUSR1));
+    EXPECT_FALSE(::sigismember(&mask, SIGUSR2));
+    for (const int signal : {SIGHUP, SIGINT, SIGPIPE, SIGRTMIN + 3}) {
+      struct sigaction ours {};
+      ::sigaction(signal, nullptr, &ours);
+      EXPECT_EQ(ours.sa_handler, SIG_IGN) << signal;
+    }
+  });
+}
+
+volatile sig_atomic_t handled = 0;
+
+/// While it looks for its program the child has no signal blocked, and our memory.
+TEST(Spawn, SignalBeforeTheExecRunsNoHandlerOfOurs) {
+  const ProcFs proc;
   struct sigaction before {};
-  ASSERT_EQ(::sigaction(SIGINT, &ignore, &before), 0);
-  ASSERT_EQ(::sigaction(SIGRTMIN + 3, &ignore, nullptr), 0);
-  sigset_t block;
-  sigset_t mask_before;
-  ::sigemptyset(&block);
-  ::sigaddset(&block, SIGUSR1);
-  ASSERT_EQ(::pthread_sigmask(SIG_BLOCK, &block, &mask_before), 0);
-
-  const std::string status = output_of(request_of({"cat", "/proc/self/status"}));
-
-  struct sigaction after {};
-  sigset_t mask_after;
-  ::sigaction(SIGINT, &before, &after);
-  ::signal(SIGRTMIN + 3, SIG_DFL);
-  ::pthread_sigmask(SIG_SETMASK, &mask_before, &mask_after);
-  EXPECT_NE(status.find("SigBlk:\t0000000000000000\n"), std::string::npos) << status;
-  EXPECT_NE(status.find("SigIgn:\t0000000000000000\n"), std::string::npos) << status;
-  EXPECT_EQ(after.sa_handler, SIG_IGN);
-  EXPECT_TRUE(::sigismember(&mask_after, SIGUSR1));
-  EXPECT_FALSE(::sigismember(&mask_after, SIGUSR2));
+  struct sigaction catching {};
+  catching.sa_handler = [](int) { handled = 1; };
+  ASSERT_EQ(::sigaction(SIGUSR1, &catching, &before), 0);
+  std::promise<pid_t> spawner;
+  std::thread sender([&, thread = spawner.get_future()]() mutable {
+    const auto children = proc.open_children(::getpid(), thread.get());
+    ASSERT_TRUE(children.has_value());
+    for (;;) {
+      const auto listed = read_children(*children);
+      ASSERT_TRUE(listed.has_value());
+      if (!listed->empty()) return (void)::kill(listed->front(), SIGUSR1);
+    }
+  });
+  in_own_thread([&] {
+    SpawnRequest request = request_of({"plimsoll-no-such-program"});
+    request.environment = {"PATH="};
+    for (int i = 0; i < 100'000; ++i) request.environment.front() += "/x:";
+    spawner.set_value(::gettid());
+    const auto outcome = spawn(request);
+    ASSERT_TRUE(outcome.ok) << "it found time to look everywhere";
+    const auto status = status_of(outcome.spawned.pidfd);
+    EXPECT_TRUE(status.signaled);
+    EXPECT_EQ(status.signal, SIGUSR1);
+  });
+  sender.join();
+  ::sigaction(SIGUSR1, &before, nullptr);
+  EXPECT_EQ(handled, 0);
 }
 
 TEST(Spawn, NoDescriptorLeaksThoughOpenedWithoutCloexec) {
