@@ -91,7 +91,7 @@ int Daemon::run() {
   };
   preparation_ = std::make_unique<Preparation>(Preparation::Settings{inherited_, limit ? *limit : 0, say});
   launcher_ = std::make_unique<Launcher>(
-      members_, proc_, *preparation_,
+      loop_, members_, proc_, *preparation_,
       Launcher::Settings{life_, plan_->entrypoint, own_group_, terminal_ ? &*terminal_ : nullptr});
   HookEnvironment environment;
   environment.look_up = [this](const std::string& service, const std::string& name) {

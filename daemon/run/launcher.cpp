@@ -1,15 +1,56 @@
 #include "daemon/run/launcher.hpp"
 
+#define BOOST_PROCESS_USE_STD_FS
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/detail/throw_error.hpp>  // which Process v2 of 1.81 forgets
+#include <boost/asio/io_context.hpp>
+#include <boost/optional.hpp>
+#include <boost/process/v2/process.hpp>
+#include <boost/system/system_error.hpp>
 #include <csignal>
 
 #include "daemon/sys/spawn.hpp"
 
 namespace plimsoll::run {
 namespace {
+
+using Process = boost::process::v2::basic_process<boost::asio::any_io_executor>;
+
+/// What v2's process does not give back: in 1.81 there is no way to its descriptor, nor to why there is none.
+struct Launched {
+  bool ok = false;
+  sys::Spawned spawned;
+  sys::SpawnFailure failure;
+};
+
+/// A launcher as Process v2 has them, over sys::spawn: what it returns is a v2 process with (its own of) the
+/// pidfd that came with the clone, for a caller who wants to wait by it. This one does not: the reaper is the members.
+class PidfdLauncher {
+ public:
+  explicit PidfdLauncher(const sys::SpawnRequest& request) : request_(request) {}
+
+  Process operator()(boost::asio::any_io_executor executor, Launched& launched) const {
+    sys::SpawnOutcome outcome = sys::spawn(request_);
+    launched.ok = outcome.ok;
+    launched.failure = outcome.failure;
+    launched.spawned = std::move(outcome.spawned);
+    sys::Fd own(launched.ok ? ::fcntl(launched.spawned.pidfd.get(), F_DUPFD_CLOEXEC, 3) : -1);
+    if (!own) return Process(std::move(executor));
+    try {
+      return Process(executor, launched.spawned.pid, own.release());
+    } catch (const boost::system::system_error&) {
+      // epoll has no memory. What came with the clone is in `launched`.
+      return Process(std::move(executor));
+    }
+  }
+
+ private:
+  const sys::SpawnRequest& request_;
+};
 
 core::SpawnFailed failed(const Service& service, core::RunNumber run, const Unprepared& why) {
   return {service.name, run, why.error, why.step, why.message};
@@ -39,8 +80,9 @@ void name_notify_socket(const Service& service, const std::string& address, std:
 
 }  // namespace
 
-Launcher::Launcher(Members& members, sys::ProcFs proc, Preparation& preparation, Settings settings)
-    : members_(members),
+Launcher::Launcher(Loop& loop, Members& members, sys::ProcFs proc, Preparation& preparation, Settings settings)
+    : loop_(loop),
+      members_(members),
       proc_(std::move(proc)),
       preparation_(preparation),
       settings_(std::move(settings)),
@@ -75,7 +117,10 @@ Launcher::Outcome Launcher::launch(const Service& service, core::RunNumber run, 
   auto place = proc_.open_stat(::getpid());
   if (!place)
     return failed(service, run, {"record", place.error().value(), "/proc cannot be read: " + place.error().message()});
-  sys::SpawnOutcome launched = sys::spawn(request);
+  Launched launched;
+  Process process = PidfdLauncher(request)(loop_.context().get_executor(), launched);
+  // Detached before anything can go wrong: at its end an attached one kills, and waits. The members reap.
+  process.detach();
   if (!launched.ok) return failed(service, run, told(launched.failure));
   if (gives_terminal) settings_.terminal->given_to(launched.spawned.pid);
 

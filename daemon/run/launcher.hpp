@@ -6,6 +6,7 @@
 
 #include "config/plan/plan.hpp"
 #include "daemon/core/event.hpp"
+#include "daemon/run/loop.hpp"
 #include "daemon/run/members.hpp"
 #include "daemon/run/output.hpp"
 #include "daemon/run/run_tag.hpp"
@@ -24,7 +25,7 @@ class Launcher {
     sys::Terminal* terminal = nullptr;  ///< what a command with a group of its own is given; null: there is none
   };
   /// `preparation` outlives the launcher.
-  Launcher(Members& members, sys::ProcFs proc, Preparation& preparation, Settings settings);
+  Launcher(Loop& loop, Members& members, sys::ProcFs proc, Preparation& preparation, Settings settings);
 
   void set_life(const Life& life) { settings_.life = life; }
 
@@ -44,6 +45,7 @@ class Launcher {
  private:
   [[nodiscard]] sys::SpawnSession session_of(const Service& service) const;
 
+  Loop& loop_;
   Members& members_;
   sys::ProcFs proc_;
   Preparation& preparation_;

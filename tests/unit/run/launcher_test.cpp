@@ -21,7 +21,7 @@ class LauncherTest : public ::testing::Test {
   Launcher::Outcome launch(std::vector<std::string> command) {
     service.command = std::move(command);
     Preparation preparation(prepared);
-    Launcher launcher(edge.members, edge.proc, preparation, settings);
+    Launcher launcher(edge.loop, edge.members, edge.proc, preparation, settings);
     return launcher.launch(service, 5, {{out.write_end.get(), -1}, {}, -1});
   }
   /// Runs it and returns what it wrote.
@@ -112,7 +112,7 @@ TEST_F(LauncherTest, WithoutDescriptorsNothingIsLeftRunning) {
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
   Preparation preparation(prepared);
-  Launcher launcher(edge.members, edge.proc, preparation, settings);
+  Launcher launcher(edge.loop, edge.members, edge.proc, preparation, settings);
   service.command = {"sleep", "100000"};
   // One more descriptor at a time, until there are enough: each failure on the way leaves nothing.
   bool started = false;
