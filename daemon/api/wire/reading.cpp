@@ -147,7 +147,7 @@ void TextReader::add(std::string_view piece) {
 
 std::string TextReader::finish(const SchemaNumber& schema_number, bool needs_schema) {
   if (!parser_->error) parser_->json.write_some(false, nullptr, 0, parser_->error);
-  if (parser_->error == json::error::incomplete) return "the body ends in the middle";
+  if (parser_->error == json::error::incomplete) return "the body is not JSON: it ends in the middle";
   if (parser_->error) return "the body is not JSON: " + parser_->error.message();
   const Filler& filler = parser_->json.handler();
   if (!filler.is_object()) return "the body must be a JSON object";
