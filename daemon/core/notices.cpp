@@ -1,7 +1,9 @@
 #include "daemon/core/notices.hpp"
 
 #include <algorithm>
+#include <utility>
 
+#include "daemon/core/engines.hpp"
 #include "daemon/core/liveness.hpp"
 #include "daemon/core/readiness.hpp"
 #include "daemon/core/sentences.hpp"
@@ -29,10 +31,14 @@ void take_main(Turn& turn, const Notified& said, ServiceLife& life) {
     refused.level = Level::warning;
     return record(turn, refused);
   }
-  const int before = life.main.pid;
-  life.main = *said.main;
+  const ProcessId before = std::exchange(life.main, *said.main);
   turn.changed = true;
-  say(turn, said, "its main process is " + std::to_string(life.main.pid) + " now, no more " + std::to_string(before));
+  say(turn, said,
+      "its main process is " + std::to_string(life.main.pid) + " now, no more " + std::to_string(before.pid));
+  // The main process is no engine, whatever it runs; now it may be one. What we have spawned ourselves never is.
+  Process* until_now = find_process(turn.world, before);
+  if (until_now != nullptr && until_now->alive() && until_now->provenance != Provenance::spawned)
+    consider_as_engine(turn, *until_now);
 }
 
 /// For as long as a start, or a stop, may take.

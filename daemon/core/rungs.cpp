@@ -66,6 +66,9 @@ Tried end_subject(Turn& turn, const Place& place, Ladder& ladder, bool at_once) 
   const ProcessId target = ladder.subject == nobody ? app_process(turn.world, place.service) : ladder.subject;
   Process* process = find_process(turn.world, target);
   if (process == nullptr || !process->alive()) return skip("process " + pid_text(target) + " is dead already");
+  // Its owner was ended by a rung before this one. Whether it is used is looked at there, and its grace is under way.
+  const bool orphan = process->engine && process->engine->phase != Engine::Phase::none;
+  if (orphan && !at_once) return skip("engine " + pid_text(target) + " is an orphan now, and is ended as one");
   if (place.rule.empty()) life.expected_end = true;
   if (process->engine) process->engine->state = EngineState::ending;
   ladder.subject = target;

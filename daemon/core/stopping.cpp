@@ -11,7 +11,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
+/// The main process is the app whoever forked it: a run may have handed that on to one below an engine.
 bool of_engine(const World& world, const Process& process) {
+  if (process.id == world.services.at(process.service).main) return false;
   return process.engine.has_value() || below_engine(world, process);
 }
 

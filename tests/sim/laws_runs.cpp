@@ -225,9 +225,11 @@ void Laws::check_engines(const World& world) {
     if (process->rule.empty() || exempt(*process) || !up(process->service) || !settled(20s)) continue;
     const EngineRule* rule = rule_of(world, *process);
     const SimProcess* forker = kernel_.find(process->forker);
-    const bool plain = rule != nullptr && known_line(*process) && forker != nullptr && forker->rule.empty() &&
-                       !below_engine(world, *process) && !forker->wrapper && seen.argv == process->command.argv &&
-                       process->run == runs_[process->service].number;
+    // A run may have handed its main process on to one that becomes an engine's program by its exec only then: while it
+    // is the main process it is no engine (docs/verdicts.md, Words).
+    const bool plain = rule != nullptr && !is_main(*process) && known_line(*process) && forker != nullptr &&
+                       forker->rule.empty() && !below_engine(world, *process) && !forker->wrapper &&
+                       seen.argv == process->command.argv && process->run == runs_[process->service].number;
     if (!plain) continue;
     const bool old = now_.steady >= process->born + rule->settle + 20ms && now_.steady >= seen.told + 1s;
     if (process->alive() && old && !seen.listed && last_step_ > process->born + rule->settle + 500ms &&

@@ -205,6 +205,37 @@ HISTORY(Worker, ThatIsNotReplacedIsFollowedByARestart) {
   EXPECT_EQ(h.run(), 2u);
 }
 
+HISTORY(Worker, LeavesAnEngineThatIsAnOrphanThenToItsOwnEnd) {
+  Service service = app();
+  service.heal = 2s;
+  service.engines[0].expect.within.reset();
+  service.engines[0].orphan = {1s, 5s};
+  service.engines[0].on_soft = {rung(RungKind::worker), rung(RungKind::end)};
+  const auto [worker, engine] = soft_at_90s(h, service);
+  h.ignores_signals(engine);
+  h.at(120s);
+  EXPECT_EQ(h.outcomes(), (Outcomes{"worker timed_out", "end skipped"}));
+  EXPECT_EQ(h.signals_to(engine), (std::vector<int>{SIGTERM, SIGKILL})) << "asked once";
+  EXPECT_GE(h.signalled_at(engine, SIGKILL), h.signalled_at(engine, SIGTERM) + 5s);
+}
+
+HISTORY(Worker, LeavesAnEngineThatSomebodyElseUsesAlone) {
+  Service service = app();
+  service.heal = 2s;
+  service.engines[0].expect.within.reset();
+  service.engines[0].orphan.after = 10s;
+  service.engines[0].on_soft = {rung(RungKind::worker), rung(RungKind::end)};
+  const auto [worker, engine] = soft_at_90s(h, service);
+  const ProcessId colleague = h.starts_worker(h.main());
+  h.at(96s);
+  ASSERT_TRUE(h.alive(engine));
+  h.has(engine, 50);
+  h.connections[engine] = colleague;
+  h.at(120s);
+  EXPECT_EQ(h.signals_to(engine), std::vector<int>{});
+  EXPECT_TRUE(h.alive(engine));
+}
+
 HISTORY(Worker, IsSkippedWhereTheOwnerIsTheAppProcess) {
   Service service = app();
   service.engines[0].on_soft = {rung(RungKind::worker)};

@@ -208,6 +208,23 @@ HISTORY(Notice, OfAnotherMainProcessMakesItsEndTheRunsEnd) {
   EXPECT_EQ(h.run(), 2u);
 }
 
+HISTORY(Notice, OfAnotherMainProcessMakesTheOneBeforeAnEngineIfThatIsWhatItRuns) {
+  h.begin(app());
+  const ProcessId first = h.starts_worker(h.main());
+  const ProcessId second = h.starts_worker(h.main());
+  h.after(1s);
+  Notified said = notice(h);
+  said.main = first;
+  h.happens(said);
+  h.execs(first, {"/srv/query-engine-debian", "-p", "4466"});
+  h.after(5s);
+  EXPECT_EQ(h.engine(first), std::nullopt) << "the main process is no engine";
+  said.main = second;
+  h.happens(said);
+  EXPECT_EQ(h.main(), second);
+  EXPECT_EQ(h.engine(first), EngineState::live);
+}
+
 HISTORY(Notice, OfAMainProcessWhoseEndNobodyCouldReadIsAFailure) {
   Service service = told();
   service.restart = RestartPolicy::on_failure;

@@ -110,6 +110,24 @@ HISTORY(Steps, OfTheServiceLeaveAWorkerThatARungHasAskedItsOwn) {
   EXPECT_EQ(h.signalled_at(worker, SIGTERM), asked + 4s) << "at its own time, not at that of the stop";
 }
 
+HISTORY(Steps, AreTheMainProcesssThoughAnEngineForkedIt) {
+  h.begin(stepwise());
+  const ProcessId engine = h.starts_engine(h.starts_worker(h.main()));
+  h.at(10s);
+  ASSERT_TRUE(h.engine(engine));
+  const ProcessId helper = h.starts(engine, {"/usr/bin/helper"});
+  Notified said;
+  said.service = "app";
+  said.run = 1;
+  said.main = helper;
+  h.happens(said);
+  ASSERT_EQ(h.main(), helper);
+  h.ignores_signals(helper);
+  h.asks(CommandAct::stop);
+  h.at(60s);
+  EXPECT_EQ(h.signals_to(helper), (std::vector<int>{SIGINT, SIGTERM, SIGQUIT, SIGKILL}));
+}
+
 HISTORY(Steps, OfAnEngineHoldInItsServicesStopToo) {
   Service service = app();
   service.engines[0].stop = {SIGINT, 1s, {{SIGTERM, 1s}}, {}};
