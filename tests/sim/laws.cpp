@@ -137,6 +137,12 @@ void Laws::take_samples(const World& world, const MemorySampled& sampled) {
   }
 }
 
+void Laws::take_evidence_question(const LookAtEvidence& look) {
+  Seen& seen = seen_[look.engine];
+  if (seen.evidence_asked) seen.evidence_lost = *seen.evidence_asked;
+  seen.evidence_asked = now_.steady;
+}
+
 void Laws::take_end(const World& world, const ProcessEnded& ended) {
   const SimProcess* process = kernel_.find(ended.id);
   if (process == nullptr) return;
@@ -240,6 +246,7 @@ void Laws::take_event(const World& world, const Event& event) {
   if (const auto* found = std::get_if<EvidenceLookedAt>(&event); found != nullptr && nothing_expected_.empty()) {
     Seen& seen = seen_[found->engine];
     seen.looked_at = now_.steady;
+    seen.evidence_asked.reset();
     seen.used = seen.used || found->connected.has_value();
     seen.port_known = found->port_known;
   }
@@ -309,6 +316,7 @@ void Laws::after(const World& world, const Event& event, const Effects& effects,
     if (const auto* call = std::get_if<CallHook>(&effect)) check_hook(world, *call, event);
     if (const auto* cancel = std::get_if<CancelHook>(&effect)) cancel_hook(cancel->id);
     if (const auto* ask = std::get_if<AskProbe>(&effect)) take_question(*ask);
+    if (const auto* look = std::get_if<LookAtEvidence>(&effect)) take_evidence_question(*look);
     if (const auto* answer = std::get_if<Answer>(&effect)) check_answer(*answer);
     if (const auto* quit = std::get_if<Quit>(&effect)) check_quit(world, *quit);
   }
