@@ -114,6 +114,7 @@ void Laws::take_samples(const World& world, const MemorySampled& sampled) {
     const SimProcess* process = kernel_.find(sample.id);
     if (process == nullptr || sample.rss.count == 0) continue;
     Seen& seen = seen_[sample.id];
+    const bool last_word = std::exchange(seen.exact_asked, false);
     const Service* service = plan_of(world, process->service);
     const EngineRule* rule = rule_of(world, *process);
     if (service == nullptr) continue;
@@ -122,7 +123,7 @@ void Laws::take_samples(const World& world, const MemorySampled& sampled) {
     seen.read_at = now_.steady;
     // Where a quick reading leaves it open, it is the exact one that counts, or what the quick one says without it.
     const auto open = [&](Bytes line) {
-      return !sample.exact && sample.rss < line && sample.rss + sample.bound >= line;
+      return !sample.exact && !last_word && sample.rss < line && sample.rss + sample.bound >= line;
     };
     if (memory.hard && sample.rss >= *memory.hard) {
       if (!seen.hard_since) seen.hard_since = now_.steady;
@@ -135,6 +136,16 @@ void Laws::take_samples(const World& world, const MemorySampled& sampled) {
       seen.soft_since.reset();
     }
   }
+}
+
+void Laws::take_question(const ReadMemory& read) {
+  for (const ProcessId& id : read.of) seen_[id].exact_asked = seen_[id].exact_asked || read.exact;
+}
+
+void Laws::take_question(const LookAtEvidence& look) {
+  Seen& seen = seen_[look.engine];
+  if (seen.evidence_asked) seen.evidence_lost = *seen.evidence_asked;
+  seen.evidence_asked = now_.steady;
 }
 
 void Laws::take_end(const World& world, const ProcessEnded& ended) {
@@ -240,6 +251,7 @@ void Laws::take_event(const World& world, const Event& event) {
   if (const auto* found = std::get_if<EvidenceLookedAt>(&event); found != nullptr && nothing_expected_.empty()) {
     Seen& seen = seen_[found->engine];
     seen.looked_at = now_.steady;
+    seen.evidence_asked.reset();
     seen.used = seen.used || found->connected.has_value();
     seen.port_known = found->port_known;
   }
@@ -309,6 +321,8 @@ void Laws::after(const World& world, const Event& event, const Effects& effects,
     if (const auto* call = std::get_if<CallHook>(&effect)) check_hook(world, *call, event);
     if (const auto* cancel = std::get_if<CancelHook>(&effect)) cancel_hook(cancel->id);
     if (const auto* ask = std::get_if<AskProbe>(&effect)) take_question(*ask);
+    if (const auto* read = std::get_if<ReadMemory>(&effect)) take_question(*read);
+    if (const auto* look = std::get_if<LookAtEvidence>(&effect)) take_question(*look);
     if (const auto* answer = std::get_if<Answer>(&effect)) check_answer(*answer);
     if (const auto* quit = std::get_if<Quit>(&effect)) check_quit(world, *quit);
   }

@@ -71,9 +71,12 @@ class Laws {
     std::optional<Steady> hard_since;
     Bytes rss;
     Steady read_at = long_ago;
+    bool exact_asked = false;         ///< since its last reading
     std::optional<Steady> looked_at;  ///< the evidence about it
     bool used = false;
     bool port_known = true;
+    std::optional<Steady> evidence_asked;  ///< and no answer has come yet
+    Steady evidence_lost = long_ago;       ///< the last question that got none
     Steady orphan_said = core::never;
     Steady acted_on = long_ago;  ///< a rung for it was tried
     Steady limit_said = long_ago;
@@ -147,6 +150,8 @@ class Laws {
   void take_event(const core::World& world, const core::Event& event);
   void take_looked(const core::Looked& looked);
   void take_samples(const core::World& world, const core::MemorySampled& sampled);
+  void take_question(const core::ReadMemory& read);
+  void take_question(const core::LookAtEvidence& look);
   void take_end(const core::World& world, const core::ProcessEnded& ended);
   void told_otherwise(const std::string& name, Run& run, bool anew);
   void take_command(const core::World& world, const core::CommandGiven& command);

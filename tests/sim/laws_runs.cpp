@@ -211,7 +211,10 @@ void Laws::check_orphans(const World& world) {
         std::max({of_owner.end_told, seen.told, withheld_at_, reloaded_, woke_, runs_[process->service].up_at});
     const Duration bound =
         rule->settle + std::max<Duration>(rule->orphan.after.value_or(0s), 15s) + rule->orphan.grace + 12s;
-    if (now_.steady - since > bound && last_step_ - since > bound)
+    // No orphan is ended on a question that nobody has answered: it is put again five seconds later.
+    const Steady unanswered = seen.evidence_asked.value_or(seen.evidence_lost);
+    const Steady over = std::max(since + bound, unanswered + 5s + rule->orphan.grace + 12s);
+    if (now_.steady > over && last_step_ > over)
       breaks("law 3, orphans end",
              "engine " + pid(process->id) + " lives on, its owner " + pid(owner->id) + " ended long ago");
   }
