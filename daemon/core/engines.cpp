@@ -308,6 +308,9 @@ void settle_engines(Turn& turn) {
   const auto settle = [&turn](Process& process) {
     if (!process.engine) return;
     if (process.alive()) {
+      // Its shell has no other child any more, or was made the main process.
+      if (!process.engine->listed && process.id == app_process(turn.world, process.service))
+        return process.engine.reset();
       if (!process.engine->listed && settled(turn.world, process, turn.now.steady)) list_engine(turn, process);
       look_for_orphan(turn, process);
       move_orphan(turn, process);

@@ -236,7 +236,10 @@ ProcessId app_process(const World& world, const std::string& service) {
   if (main == nullptr || !main->program->wrapper) return life.main;
   std::vector<ProcessId> found;
   reach_through_wrappers(world, life.main, found);
-  return found.size() == 1 ? found.front() : life.main;
+  if (found.size() != 1) return life.main;
+  // One that was an engine before it was the only one there (or its shell was made the main process) stays one.
+  const Process& only = *find_process(world, found.front());
+  return only.engine && only.engine->listed ? life.main : only.id;
 }
 
 bool is_launcher(const World& world, const Process& ancestor, const Process& engine) {

@@ -252,8 +252,9 @@ void Laws::check_hard(const World& world) {
       return one->service == process->service && seen_[one->id].killed && now_.steady - *seen_[one->id].killed >= 10s;
     });
     if (outlived) continue;
+    const Duration cool_down = plan_of(world, process->service)->cool_down;
     const bool ladder = std::any_of(world.ledger.rbegin(), world.ledger.rend(), [&](const Intervention& one) {
-      const bool lately = one.ended == never || one.ended + plan_of(world, one.service)->cool_down + 3s > now_.steady;
+      const bool lately = one.ended == never || one.ended + cool_down + 3s > now_.steady;
       return one.service == process->service && lately && (one.cause == Cause::hard || one.cause == Cause::orphan);
     });
     if (!ladder && seen.acted_on < since && now_.steady - since > 4s && last_step_ - since > 4s)
