@@ -71,7 +71,7 @@ void out_of_budget(Turn& turn, const Place& place) {
   if (of_container) place.slot->exhausted = true;
   if (!hard || of_container) return;
   place.slot->exhausted = outlived_sigkill(turn.world, place.service, turn.now.steady) != nullptr;
-  place.slot->hard_exhausted = place.slot->exhausted;
+  place.slot->hard_exhausted = place.slot->outlived = place.slot->exhausted;
   if (place.slot->exhausted) return;
   restart_with_backoff(turn, place.service, "hard limit crossed with the budget spent");
   // No rung: an act of the budget it is not.

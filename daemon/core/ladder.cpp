@@ -141,6 +141,12 @@ std::string at_work(const World& world, const std::string& service) {
 
 namespace {
 
+/// With the budget spent a restart is all that is left at a hard line, and it is possible from now on.
+void forget_outlived(Turn& turn, const std::string& service, Slot& slot) {
+  if (slot.exhausted && slot.outlived && outlived_sigkill(turn.world, service, turn.now.steady) == nullptr)
+    slot.exhausted = slot.hard_exhausted = slot.outlived = false;
+}
+
 void settle_slots(Turn& turn, const std::string& service) {
   auto it = turn.world.slots.lower_bound(SlotKey{service, {}, nobody});
   while (it != turn.world.slots.end() && it->first.service == service) {
@@ -164,6 +170,7 @@ void settle_slots(Turn& turn, const std::string& service) {
     }
     if (slot.exhausted && turn.now.steady >= slot.cool_until && !engines_in(turn.world, key).empty())
       slot.exhausted = false;
+    forget_outlived(turn, key.service, slot);
     const bool over = !slot.ladder && turn.now.steady >= slot.cool_until && !slot.exhausted;
     it = (owner_gone && !slot.ladder) || over ? turn.world.slots.erase(it) : std::next(it);
   }
@@ -179,6 +186,7 @@ void settle_ladders(Turn& turn) {
     ServiceLife& life = found->second;
     if (life.own.ladder) settle_ladder(turn, Place{name, {}, &life.own});
     if (life.own.exhausted && turn.now.steady >= life.own.cool_until) life.own.exhausted = false;
+    forget_outlived(turn, name, life.own);
   }
 }
 

@@ -79,6 +79,7 @@ void finish(Turn& turn, const Place& place, LadderEnd end, const std::string& wh
   }
   place.slot->exhausted = end == LadderEnd::exhausted;
   place.slot->hard_exhausted = place.slot->exhausted && ladder.cause == Cause::hard;
+  place.slot->outlived = false;
   Process* subject = find_process(turn.world, ladder.subject);
   const bool left = end == LadderEnd::exhausted || end == LadderEnd::no_budget || end == LadderEnd::preempted;
   const bool missed = left && subject != nullptr && subject->engine && is_missed(turn, place, ladder, *subject);

@@ -183,6 +183,7 @@ struct Slot {
   Steady hard_said_until = Steady::min();  ///< withheld: a stay over the hard line is said once, not at each sample
   bool exhausted = false;  ///< the last ladder ran out of rungs: not well until one works or the line is kept again
   bool hard_exhausted = false;  ///< it was a hard line's: that line rests until `cool_until` too (law 6)
+  bool outlived = false;        ///< and only because something had outlived its SIGKILL: with its end the rest is over
 };
 
 /// Engines replaced one slot after the other: a cycle's turn, or what an operator asked for.

@@ -118,6 +118,7 @@ class Laws {
     Steady extended_to = long_ago;  ///< a start, or a stop, by the app's own word
     Duration extended_by{};         ///< of this stop, at most
     bool killing = false;           ///< its last resort has begun
+    Steady outlived_at = long_ago;  ///< something of it that had outlived its SIGKILL still lived
   };
   /// Whom a question was about: an engine, or with `nobody` the service.
   using About = std::pair<std::string, ProcessId>;

@@ -251,13 +251,18 @@ void Laws::check_hard(const World& world) {
     const bool outlived = std::any_of(living.begin(), living.end(), [&](const SimProcess* one) {
       return one->service == process->service && seen_[one->id].killed && now_.steady - *seen_[one->id].killed >= 10s;
     });
-    if (outlived) continue;
+    if (outlived) {
+      runs_[process->service].outlived_at = now_.steady;
+      continue;
+    }
     const Duration cool_down = plan_of(world, process->service)->cool_down;
     const bool ladder = std::any_of(world.ledger.rbegin(), world.ledger.rend(), [&](const Intervention& one) {
       const bool lately = one.ended == never || one.ended + cool_down + 3s > now_.steady;
       return one.service == process->service && lately && (one.cause == Cause::hard || one.cause == Cause::orphan);
     });
-    if (!ladder && seen.acted_on < since && now_.steady - since > 4s && last_step_ - since > 4s)
+    // With its end the line is acted on: by the next reading.
+    const Steady possible = std::max(since, run.outlived_at);
+    if (!ladder && seen.acted_on < possible && now_.steady - possible > 4s && last_step_ - possible > 4s)
       breaks("law 6, hard is acted on",
              "engine " + pid(process->id) + " stays over its hard line, and nothing is done");
   }

@@ -231,8 +231,14 @@ void Laws::check_kill(const World& world, const SimProcess& process, Seen& seen)
   if (!settled(20s)) return;
   const bool grace_over = seen.asked && now_.steady >= *seen.asked + seen.grace && seen.steps_left.empty();
   const bool last_resort = is_last_resort(world, process, seen);
+  // One that was asked by itself has a grace of its own, and a long pause gives the steps of the stop their whole time
+  // from its end on: the stop can be at its last resort by the clock and still ask others.
+  const bool of_its_own = std::any_of(said_.begin(), said_.end(), [&](const Entry& entry) {
+    return entry.kind == EventKind::rung && entry.pid == process.id.pid &&
+           entry.why.find("its grace is over") != std::string::npos;
+  });
   // One that is over its hard line may have got it for that, and the others have their time still.
-  if (last_resort && !hard_reached(world, process)) runs_[process.service].killing = true;
+  if (last_resort && !of_its_own && !hard_reached(world, process)) runs_[process.service].killing = true;
   const Run& run = runs_[process.service];
   const Service* service = plan_of(world, process.service);
   if (last_resort && process.id == run.main && !(world.stopping && now_.steady >= stop_deadline_) &&

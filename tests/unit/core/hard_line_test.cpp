@@ -257,6 +257,32 @@ HISTORY(HardLine, OfAnEngineWithTheBudgetSpentRestartsTheService) {
   EXPECT_EQ(h.run(), 2u);
 }
 
+HISTORY(HardLine, OfAnEngineWithTheBudgetSpentIsActedOnWhenWhatOutlivedItsSigkillIsGone) {
+  Service service = app();
+  service.budget = {1, 1h};
+  service.engines[0].owner = OwnerKind::service;
+  service.engines[0].on_hard = {rung(RungKind::kill), rung(RungKind::restart)};
+  h.begin(service);
+  const ProcessId hangs = h.starts_engine(h.main());
+  h.at(10s);
+  h.stuck(hangs);
+  h.has(hangs, 850);
+  h.at(25s);
+  EXPECT_EQ(h.signals_to(hangs), std::vector<int>{SIGKILL});
+  EXPECT_EQ(h.ledger(), std::vector<std::string>{"hard no_budget"});
+  const ProcessId another = h.starts_engine(h.main());
+  h.at(30s);
+  h.has(another, 850);
+  h.at(60s);
+  EXPECT_EQ(h.run(), 1u) << "a restart would stop the others for nothing";
+  EXPECT_FALSE(h.well());
+  h.stuck(hangs, false);
+  h.at(65s);
+  EXPECT_FALSE(h.alive(another));
+  EXPECT_EQ(h.ledger(), (std::vector<std::string>{"hard no_budget", "hard no_budget"}));
+  EXPECT_EQ(h.run(), 2u) << "not only when the budget is back";
+}
+
 HISTORY(HardLine, ThatOnlyLogsDoesNotFillTheLog) {
   Service service = bare();
   service.memory.hard = mib(1000);
