@@ -140,7 +140,8 @@ TEST(Json, ABriefStatusIsTheSameHoweverItIsCut) {
     ASSERT_TRUE(std::holds_alternative<Status>(parsed)) << step << ": " << std::get<std::string>(parsed);
     EXPECT_EQ(brief_json(std::get<Status>(parsed)), text) << step;
     EXPECT_EQ(error_of(read_brief(text + " x", step)), "the body is not JSON: extra data") << step;
-    EXPECT_EQ(error_of(read_brief(text.substr(0, text.size() - 1), step)), "the body is not JSON: it ends in the middle");
+    EXPECT_EQ(error_of(read_brief(text.substr(0, text.size() - 1), step)),
+              "the body is not JSON: it ends in the middle");
     EXPECT_EQ(error_of(read_brief(with(text, R"("restarts":2)", R"("restarts":-2)"), step)),
               "services[0].restarts: is out of range");
   }
