@@ -5,7 +5,7 @@ import signal
 import time
 
 from apps import ENGINE, app_daemon, app_service, main_of
-from harness import SLOW, children_of, cpu_seconds, descriptors, figure, is_zombie, rss_bytes, wait_until
+from harness import SLOW, children_of, cpu_seconds, descriptors, figure, is_zombie, own_bytes, wait_until
 from puppets import Puppet, workers_of
 
 
@@ -15,7 +15,7 @@ class Before:
     def __init__(self, daemon):
         self.daemon = daemon
         self.descriptors = descriptors(daemon.pid)
-        self.rss = rss_bytes(daemon.pid)
+        self.own = own_bytes(daemon.pid)
 
     def still_holds(self, what):
         pid = self.daemon.pid
@@ -25,8 +25,9 @@ class Before:
         began, used = time.monotonic(), cpu_seconds(pid)
         wait_until(lambda: time.monotonic() - began >= 10, 60 / SLOW, "ten seconds")
         share = (cpu_seconds(pid) - used) / (time.monotonic() - began)
-        grown = rss_bytes(pid) - self.rss
-        figure(f"after {what}: {share * 100:.2f} % of a core over 10 s, {descriptors(pid)} descriptors as before, RSS {grown / 1024:+.0f} KiB")
+        grown = own_bytes(pid) - self.own
+        figure(f"after {what}: {share * 100:.2f} % of a core over 10 s, {descriptors(pid)} descriptors as before, "
+               f"own memory {grown / 1024:+.0f} KiB")
         assert descriptors(pid) <= self.descriptors
         if SLOW == 1:
             assert share <= 0.03
