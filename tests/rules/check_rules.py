@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """./dev check's dependency rules: what stands in tests/rules/table.py, held against the sources and the libraries.
 
-check_rules.py [--root FOLDER] [--build FOLDER] [--only includes,links,heavy,symbols,coroutines,text]
+check_rules.py [--root FOLDER] [--build FOLDER] [--only includes,links,heavy,symbols,coroutines,python,text]
 Prints one line a breach, `file:line: rule`, and exits 1 if there is one. The symbols are read from the archives of a release
 or dev build; without --build they are not looked at, and that is said.
 """
@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from coroutines import breaches_in_coroutines
+from python_imports import breaches_in_python_imports
 from table import (
     CONFINED,
     FOLDERS,
@@ -213,12 +214,14 @@ def breaches(root: Path, build: Path | None, only: set[str]) -> Iterator[str]:
         for file in tracked(root):
             if file.suffix in (".cpp", ".hpp"):
                 yield from (f"{file.relative_to(root)}:{line}: {why}" for line, why in breaches_in_coroutines(file.read_text()))
+    if "python" in only:
+        yield from breaches_in_python_imports(root, [file for file in tracked(root) if file.suffix == ".py"])
     if "text" in only:
         yield from breaches_in_text(root)
 
 
 def main() -> int:
-    every = "includes,links,heavy,symbols,coroutines,text"
+    every = "includes,links,heavy,symbols,coroutines,python,text"
     parser = argparse.ArgumentParser()
     parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parents[2])
     parser.add_argument("--build", type=Path)

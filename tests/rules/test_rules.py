@@ -42,7 +42,7 @@ def first_source(root: Path, folder: str) -> Path:
     return check_rules.sources(root, folder)[0]
 
 
-@pytest.mark.parametrize("only", ["includes", "links", "heavy", "coroutines", "text"])
+@pytest.mark.parametrize("only", ["includes", "links", "heavy", "coroutines", "python", "text"])
 def test_the_project_keeps_its_rules(only: str) -> None:
     assert check(ROOT, only) == []
 
@@ -203,6 +203,16 @@ def test_a_temporary_beside_co_await_is_found(code: str, why: str) -> None:
 )
 def test_named_values_and_plain_calls_beside_co_await_pass(code: str) -> None:
     assert list(breaches_in_coroutines(f"awaitable<void> run() {{\n  {code}\n}}\n")) == []
+
+
+def test_a_python_import_of_what_is_gone_is_found(tmp_path: Path) -> None:
+    for folder in ("scenario", "real"):
+        (tmp_path / "tests" / folder).mkdir(parents=True)
+    (tmp_path / "tests/scenario/harness.py").write_text("from os import getpid\nHELD, (a, *rest) = 1, (2, 3)\n")
+    (tmp_path / "tests/scenario/test_a.py").write_text("from harness import HELD, a, getpid, rest\nfrom json import nothing\n")
+    assert check(tmp_path, "python") == []
+    (tmp_path / "tests/real/test_b.py").write_text("\ndef inside():\n    from harness import HELD, gone\n")
+    assert check(tmp_path, "python") == ["tests/real/test_b.py:3: tests/scenario/harness.py has no 'gone'"]
 
 
 @pytest.mark.parametrize("text", ["// TO" "DO: later", "// FIX" "ME", "see ../sha" "red/design.md", "/wo" "rk/here", "https:" "//mirror.lan.net/x"])

@@ -24,7 +24,7 @@ from daemon import (BIN, FIGURES, PLIMSOLLCTL, PLIMSOLLD, PROGRAMS, PYTHON, ROOT
                     UnixConnection, clean_environment, figure, wait_until)
 from processes import (MARKER, alive, arguments, carriers, carries, children_of, cpu_seconds, descriptors,
                        engine_port,  # noqa: F401
-                       is_zombie, kill_carrier, own_bytes, parent_of, start_ticks, stat_fields)
+                       is_zombie, kill_carrier, own_bytes, parent_of, rss_bytes, start_ticks, stat_fields)
 
 
 class Nest:

@@ -52,10 +52,19 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def statm_bytes(pid):
+    """(resident, of that pages of files)."""
+    return tuple(int(word) * os.sysconf("SC_PAGE_SIZE") for word in pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1:3])
+
+
+def rss_bytes(pid):
+    return statm_bytes(pid)[0]
+
+
 def own_bytes(pid):
     """Resident, without pages of files: how much of its program the kernel has mapped is no growth of the process."""
-    resident, shared = (int(word) for word in pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1:3])
-    return (resident - shared) * os.sysconf("SC_PAGE_SIZE")
+    resident, shared = statm_bytes(pid)
+    return resident - shared
 
 
 def descriptors(pid):
