@@ -259,6 +259,11 @@ void read_tree(Turn& turn, const std::string& service, ReadMemory& into) {
   for (const ProcessId& id : live_members(turn.world, service)) into.of.push_back(id);
 }
 
+/// Beyond what the readings themselves have shown. One that we have just spawned has had no time for another.
+bool wants_peak(const Process& process) {
+  return process.memory.fast || (!process.memory.sampled && process.provenance != Provenance::spawned);
+}
+
 }  // namespace
 
 void settle_memory(Turn& turn) {
@@ -268,9 +273,9 @@ void settle_memory(Turn& turn) {
   count_page_faults(turn);
   for (const std::string& service : turn.touched) watch_new(turn, service);
   for (const ProcessId& id : due_readings(turn)) {
-    MemoryWatch& watch = find_process(turn.world, id)->memory;
-    watch.asked = true;
-    (watch.fast || !watch.sampled ? with_peak : plain).of.push_back(id);
+    Process& process = *find_process(turn.world, id);
+    process.memory.asked = true;
+    (wants_peak(process) ? with_peak : plain).of.push_back(id);
   }
   for (const std::string& service : turn.touched) read_tree(turn, service, plain);
   if (!plain.of.empty()) turn.emit(std::move(plain));

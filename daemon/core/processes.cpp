@@ -27,7 +27,7 @@ Process& Processes::insert(Process process) {
   enlist(process.service, process);
   if (!process.alive()) dead_.insert(process.id);
   const ProcessId id = process.id;
-  return all_.emplace(id, std::move(process)).first->second;
+  return all_.try_emplace(id, std::move(process)).first->second;
 }
 
 void Processes::erase(ProcessId id) {
@@ -59,7 +59,7 @@ const std::vector<ProcessId>& Processes::recorded_of(const std::string& service)
 }
 
 bool Processes::consistent() const {
-  std::map<std::string, Lists> lists;
+  RecentMap<std::string, Lists> lists;
   std::set<ProcessId> dead;
   for (const auto& [id, process] : all_) {
     Lists& lists_of_it = lists[process.service];

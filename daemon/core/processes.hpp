@@ -5,12 +5,12 @@
 // (died).
 #pragma once
 
-#include <map>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "daemon/core/ids.hpp"
+#include "daemon/core/recent_map.hpp"
 
 namespace plimsoll::core {
 
@@ -18,7 +18,7 @@ struct Process;
 
 class Processes {
  public:
-  using Map = std::map<ProcessId, Process>;
+  using Map = RecentMap<ProcessId, Process>;
 
   [[nodiscard]] auto begin() { return all_.begin(); }
   [[nodiscard]] auto end() { return all_.end(); }
@@ -57,7 +57,7 @@ class Processes {
   [[nodiscard]] const Lists& lists_of(const std::string& service) const;
 
   Map all_;
-  std::map<std::string, Lists> lists_;
+  RecentMap<std::string, Lists> lists_;
   std::set<ProcessId> dead_;
 };
 

@@ -63,6 +63,20 @@ std::size_t script_index(const std::vector<std::string>& argv) {
   return 0;
 }
 
+bool is_relative(std::string_view path) {
+  return !path.empty() && path.front() != '/';
+}
+
+std::string_view first_of(const CommandLine& line) {
+  return line.argv.empty() ? std::string_view{} : first_word(line.argv.front());
+}
+
+/// The index in argv of the script that an interpreter runs; 0: it is none, or has none.
+std::size_t script_of(const CommandLine& line) {
+  const bool interpreted = is_interpreter(basename_of(line.exe)) || is_interpreter(basename_of(first_of(line)));
+  return interpreted ? script_index(line.argv) : 0;
+}
+
 /// One bracket expression at `glob[at]` == '['; moves `at` behind it. A '[' without its ']' is an ordinary character.
 bool bracket_matches(std::string_view glob, std::size_t& at, char c) {
   const auto end = glob.find(']', at + 2);
@@ -120,10 +134,17 @@ bool glob_matches(std::string_view glob, std::string_view text) {
   return glob.find_first_not_of('*', g) == std::string_view::npos;
 }
 
+bool needs_cwd(const CommandLine& line) {
+  const std::string_view first = first_of(line);
+  if (line.exe.empty() && is_relative(first) && first.find('/') != std::string_view::npos) return true;
+  const std::size_t script = script_of(line);
+  return script != 0 && is_relative(line.argv[script]);
+}
+
 Program program_of(const CommandLine& line) {
   Program program;
   program.comm = line.comm;
-  const std::string_view first = line.argv.empty() ? std::string_view{} : first_word(line.argv.front());
+  const std::string_view first = first_of(line);
   add(program.names, basename_of(line.exe));
   add(program.names, basename_of(first));
   if (!line.exe.empty()) {
@@ -132,8 +153,7 @@ Program program_of(const CommandLine& line) {
     add(program.paths, absolute(std::string{first}, line.cwd));
   }
 
-  const bool interpreted = is_interpreter(basename_of(line.exe)) || is_interpreter(basename_of(first));
-  const std::size_t script = interpreted ? script_index(line.argv) : 0;
+  const std::size_t script = script_of(line);
   if (script != 0) {
     program.script = absolute(line.argv[script], line.cwd);
     add(program.names, basename_of(program.script));

@@ -10,7 +10,7 @@
 
 namespace plimsoll::core {
 
-/// As read from /proc by the edge; `exe` is empty where it may not be read.
+/// As read from /proc by the edge; `exe` is empty where it may not be read, `cwd` also where needs_cwd() says no.
 struct CommandLine {
   std::string comm;
   std::string exe;
@@ -28,6 +28,8 @@ struct Program {
   friend bool operator==(const Program&, const Program&) = default;
 };
 
+/// Whether program_of() has a relative path to complete: of the line without its `cwd`.
+bool needs_cwd(const CommandLine& line);
 Program program_of(const CommandLine& line);
 
 /// Shell glob over the whole of `text`: `*` (any run, '/' included), `?`, `[a-z]`. No braces.

@@ -20,6 +20,7 @@
 #include "daemon/core/ids.hpp"
 #include "daemon/core/processes.hpp"
 #include "daemon/core/program.hpp"
+#include "daemon/core/recent_map.hpp"
 #include "daemon/core/record.hpp"
 #include "daemon/core/seldom.hpp"
 
@@ -329,7 +330,7 @@ struct World {
   std::shared_ptr<const Plan> plan;
   Machine machine;
   Steady started{};
-  std::map<std::string, ServiceLife> services;
+  RecentMap<std::string, ServiceLife> services;
   Processes processes;
   Alike<Program> programs;  ///< of those that were seen last
   std::map<SlotKey, Slot> slots;

@@ -91,6 +91,7 @@ core::CommandLine Census::read_command(const sys::Stat& stat) const {
   if (auto argv = proc_.cmdline(stat.pid)) command.argv = std::move(*argv);
   if (!sources_.exe) return command;
   if (auto exe = proc_.exe(stat.pid)) command.exe = std::move(*exe);
+  if (!core::needs_cwd(command)) return command;
   if (auto cwd = proc_.cwd(stat.pid)) command.cwd = std::move(*cwd);
   return command;
 }

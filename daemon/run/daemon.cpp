@@ -137,7 +137,16 @@ int Daemon::run() {
   constexpr std::chrono::milliseconds last_words{1'000};
   out_.drain(last_words);
   err_.drain(last_words);
+  let_go();
   return exit_code_.value_or(0);
+}
+
+/// Of what outlives a process: helpers at work, and the socket's name. All else the kernel takes back (main.cpp).
+void Daemon::let_go() {
+  prober_.reset();
+  hooks_.reset();
+  server_.reset();
+  socket_.reset();
 }
 
 core::Now Daemon::now() const {

@@ -79,6 +79,7 @@ class Daemon {
   void look_for_more();
   void look_at_our_own();
   void queue_around(core::Looked looked);
+  void let_go();
   [[nodiscard]] core::Now now() const;
   [[nodiscard]] Duration census_interval() const;
   void tick_census();

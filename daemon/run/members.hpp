@@ -78,7 +78,8 @@ class Members {
   /// Whether note_fork_told() was called for the last one that was added as our own fork.
   [[nodiscard]] bool is_last_spawn_told() const { return last_spawn_told_; }
 
-  /// ESRCH: not recorded, dead, or (before the first signal) not the process that was recorded.
+  /// ESRCH: not recorded, known to be dead (SIGKILL: or dead by now), or, before the first signal, not the process that
+  /// was recorded.
   sys::error_code send_signal(core::ProcessId id, int signal);
   /// Reads through held descriptors. Who is dead or not recorded is left out. `exact` is by smaps_rollup and falls
   /// back to statm where that cannot be read (then Sample::exact is false).

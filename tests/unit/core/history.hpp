@@ -19,6 +19,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -266,6 +267,7 @@ class History {
   Bytes statm_margin{};  ///< by which the stated bound is more than that
   bool exact_readable = true;
   std::size_t exact_readings = 0;
+  std::set<ProcessId> peaks_read;
   ContainerRead container;  ///< what is read of it; no limit
   std::size_t container_readings = 0;
   /// Of the machine; nothing: they cannot be counted, and nobody rests.
@@ -367,6 +369,7 @@ class History {
       Sample sample{id, process->rss, std::nullopt, exact, exact ? Bytes{0} : statm_hides + statm_margin};
       if (!exact && process->rss.count > statm_hides.count) sample.rss.count -= statm_hides.count;
       if (read.peak) sample.peak = process->rss;
+      if (read.peak) peaks_read.insert(id);
       sampled.samples.push_back(sample);
     }
     queue_.push_back(std::move(sampled));

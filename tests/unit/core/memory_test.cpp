@@ -68,6 +68,18 @@ HISTORY(Memory, OfAnEngineIsWatchedFromItsFirstSight) {
   EXPECT_FALSE(h.alive(engine)) << "a memory line does not wait for settle";
 }
 
+HISTORY(Memory, FirstReadingAsksForThePeakOfWhoMayHaveHadOneBefore) {
+  Service service = app();
+  service.memory.hard = mib(8'000);
+  h.begin(service);
+  const ProcessId engine = h.starts_engine(h.starts_worker(h.main()));
+  h.at(10s);
+  EXPECT_EQ(h.peaks_read, std::set<ProcessId>{engine}) << "the main process was read when it had just been spawned";
+  h.has(h.main(), 7'999);
+  h.at(12s);
+  EXPECT_TRUE(h.peaks_read.contains(h.main())) << "close to its line";
+}
+
 HISTORY(Memory, SoftLineIsBrokenByOneSampleBelow) {
   Service service = app();
   service.engines[0].memory.hard.reset();

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+#include <vector>
+
 namespace plimsoll::core {
 namespace {
 
@@ -102,6 +105,30 @@ TEST(Program, WithOnlyVersionIsALookAtTheBinary) {
   EXPECT_TRUE(program_of(line({"node", "engine.js", "--version"}, "/usr/bin/node")).version_only);
   EXPECT_FALSE(program_of(line({"/srv/query-engine", "-p", "1", "--version"}, "/srv/query-engine")).version_only);
   EXPECT_FALSE(program_of(line({"/srv/query-engine"}, "/srv/query-engine")).version_only);
+}
+
+TEST(Program, NeedsItsFolderWhereAPathIsRelativeAndNowhereElse) {
+  const auto without = [](CommandLine whole) {
+    whole.cwd.clear();
+    return whole;
+  };
+  const std::vector<std::pair<CommandLine, bool>> lines{
+      {line({"/srv/query-engine", "12"}, "/srv/query-engine"), false},
+      {line({"./query-engine"}, "/srv/query-engine"), false},
+      {line({"./query-engine"}, ""), true},
+      {line({"query-engine"}, ""), false},
+      {line({"/srv/query-engine"}, ""), false},
+      {line({"node", "dist/index.js"}, "/usr/bin/node"), true},
+      {line({"node", "--inspect", "/srv/index.js"}, "/usr/bin/node"), false},
+      {line({"node", "dist/index.js"}, ""), true},
+      {line({"python3", "-m", "http.server"}, "/usr/bin/python3"), false},
+      {line({}, ""), false},
+  };
+  for (const auto& [whole, needs] : lines) {
+    SCOPED_TRACE(whole.argv.empty() ? "nothing" : whole.argv.front() + " of '" + whole.exe + "'");
+    EXPECT_EQ(needs_cwd(without(whole)), needs);
+    EXPECT_EQ(program_of(without(whole)) != program_of(whole), needs);
+  }
 }
 
 TEST(Program, MayHaveNoArgvAtAll) {
