@@ -59,7 +59,9 @@ Daemon::Daemon(std::shared_ptr<const Plan> plan, Options options)
       inherited_(inherited_environment()),
       statm_(sys::measure_statm_bound(proc_)),
       journal_(boot_of(life_), err_),
-      members_(loop_, proc_, options_.sources, [this](core::Event event) { dispatch(std::move(event)); }),
+      members_(
+          loop_, proc_, options_.sources, [this](core::Event event) { dispatch(std::move(event)); },
+          cgroups_.open_oom_kills()),
       feed_(loop_, Feed::Settings::usual()),
       census_(members_, proc_, options_.sources, life_, &feed_),
       evidence_(proc_, options_.sources),

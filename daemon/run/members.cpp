@@ -20,7 +20,7 @@ core::ProcessId id_of(std::uint64_t key) {
 
 }  // namespace
 
-Members::Members(Loop& loop, sys::ProcFs proc, Sources sources, Dispatch dispatch)
+Members::Members(Loop& loop, sys::ProcFs proc, Sources sources, Dispatch dispatch, sys::GroupOomKills group_kills)
     : loop_(loop),
       proc_(std::move(proc)),
       sources_(sources),
@@ -28,7 +28,8 @@ Members::Members(Loop& loop, sys::ProcFs proc, Sources sources, Dispatch dispatc
       ends_(loop, [this](WatchSet::Key key) { on_readable(key); }),
       alarm_(loop),
       sweep_alarm_(loop),
-      here_(std::make_shared<bool>(true)) {
+      here_(std::make_shared<bool>(true)),
+      group_kills_(std::move(group_kills)) {
   watch_oom_counter();
 }
 

@@ -27,6 +27,7 @@
 #include "daemon/run/loop.hpp"
 #include "daemon/run/sources.hpp"
 #include "daemon/run/watch_set.hpp"
+#include "daemon/sys/cgroup.hpp"
 #include "daemon/sys/pidfd.hpp"
 #include "daemon/sys/procfs.hpp"
 
@@ -51,7 +52,7 @@ struct Member {
 
 class Members {
  public:
-  Members(Loop& loop, sys::ProcFs proc, Sources sources, Dispatch dispatch);
+  Members(Loop& loop, sys::ProcFs proc, Sources sources, Dispatch dispatch, sys::GroupOomKills group_kills = {});
   ~Members();
   Members(const Members&) = delete;
   Members& operator=(const Members&) = delete;
@@ -98,7 +99,7 @@ class Members {
   /// Notes the kernel's count of OOM kills, so that a rise long ago explains no death of today. At most one reading a
   /// second.
   void watch_oom_counter();
-  /// Of the whole machine, in small pages. The same reading tells of OOM kills, too.
+  /// Of the whole machine, in small pages. Where our group does not count OOM kills, the same reading tells of them.
   std::optional<std::uint64_t> count_page_faults();
 
   /// A process of our own that is no member (an exec hook): reaped here too. `on_end` comes once, in a later turn.
@@ -140,6 +141,8 @@ class Members {
   bool sweep_one(pid_t pid);
   void end_helper(pid_t pid);
   core::Exit to_exit(const Member& member, const sys::WaitStatus& status);
+  void count_oom_kills();
+  void note_oom_kills(std::optional<std::uint64_t> kills);
   sys::VmStat read_vmstat();
   // members_memory.cpp
   std::optional<std::uint64_t> read_rss(Member& member);
@@ -162,6 +165,7 @@ class Members {
   core::ProcessId last_spawned_;
   bool last_spawn_told_ = false;
   sys::Fd vmstat_;
+  sys::GroupOomKills group_kills_;  ///< not open: those of the whole machine are counted
   std::optional<std::uint64_t> oom_kills_;
   Steady oom_read_at_{};
   std::optional<Steady> oom_rose_at_;

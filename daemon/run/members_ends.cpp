@@ -198,29 +198,43 @@ core::Exit Members::to_exit(const Member& member, const sys::WaitStatus& status)
   exit.kind = core::ExitKind::signaled;
   exit.signal = status.signal;
   if (status.signal != SIGKILL || member.killed_by_us) return exit;
-  read_vmstat();
+  count_oom_kills();
   if (oom_rose_at_ && steady_clock::now() - *oom_rose_at_ < oom_explains_for) exit.kind = core::ExitKind::oom_killed;
   return exit;
 }
 
 void Members::watch_oom_counter() {
-  if (steady_clock::now() - oom_read_at_ >= between_oom_readings) read_vmstat();
+  if (steady_clock::now() - oom_read_at_ >= between_oom_readings) count_oom_kills();
+}
+
+void Members::count_oom_kills() {
+  if (!group_kills_.is_open()) return note_oom_kills(read_vmstat().oom_kills);
+  const auto kills = group_kills_.read();
+  if (kills) return note_oom_kills(kills);
+  // Our group is gone. Another count has nothing to do with what was noted of this one.
+  group_kills_ = {};
+  oom_kills_.reset();
+  note_oom_kills(read_vmstat().oom_kills);
+}
+
+void Members::note_oom_kills(std::optional<std::uint64_t> kills) {
+  const auto now = steady_clock::now();
+  if (kills && oom_kills_ && *kills > *oom_kills_) oom_rose_at_ = now;
+  oom_kills_ = kills;
+  oom_read_at_ = now;
 }
 
 std::optional<std::uint64_t> Members::count_page_faults() {
-  return read_vmstat().faulted_pages;
+  const sys::VmStat found = read_vmstat();
+  if (!group_kills_.is_open()) note_oom_kills(found.oom_kills);
+  return found.faulted_pages;
 }
 
 sys::VmStat Members::read_vmstat() {
-  const auto now = steady_clock::now();
   if (!vmstat_) {
     if (auto opened = proc_.open_vmstat()) vmstat_ = std::move(*opened);
   }
-  const sys::VmStat found = vmstat_ ? sys::read_vmstat(vmstat_) : sys::VmStat{};
-  if (found.oom_kills && oom_kills_ && *found.oom_kills > *oom_kills_) oom_rose_at_ = now;
-  oom_kills_ = found.oom_kills;
-  oom_read_at_ = now;
-  return found;
+  return vmstat_ ? sys::read_vmstat(vmstat_) : sys::VmStat{};
 }
 
 }  // namespace plimsoll::run

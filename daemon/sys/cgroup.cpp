@@ -69,13 +69,18 @@ std::optional<std::uint64_t> number(std::string_view text) {
   return read.ec == std::errc{} ? std::optional{value} : std::nullopt;
 }
 
-/// A line "NAME NUMBER" of memory.stat or cgroup.events; 0 where there is none.
-std::uint64_t line_number(std::string_view text, std::string_view name) {
+/// A line "NAME NUMBER" of memory.stat and its like.
+std::optional<std::uint64_t> find_line_number(std::string_view text, std::string_view name) {
   for (const std::string_view line : split(text, '\n')) {
     if (line.size() > name.size() && line.substr(0, name.size()) == name && line[name.size()] == ' ')
-      return number(line.substr(name.size() + 1)).value_or(0);
+      return number(line.substr(name.size() + 1));
   }
-  return 0;
+  return std::nullopt;
+}
+
+/// 0 where there is none.
+std::uint64_t line_number(std::string_view text, std::string_view name) {
+  return find_line_number(text, name).value_or(0);
 }
 
 bool is_below(std::string_view path, std::string_view folder) {
@@ -201,6 +206,22 @@ ContainerReader Cgroups::open_container() const {
     }
   }
   return reader;
+}
+
+GroupOomKills Cgroups::open_oom_kills() const {
+  for (const CgroupMembership& group : in_order(parse_memberships(read_path(root_ + "/proc/self/cgroup")), "memory")) {
+    const std::string name = group.controllers.empty() ? "/memory.events" : "/memory.oom_control";
+    for (const Place& place : places_of(group)) {
+      GroupOomKills kills;
+      if (!place.guessed) kills.file_ = open_to_read(place.folder + name);
+      if (kills.is_open() && kills.read()) return kills;
+    }
+  }
+  return {};
+}
+
+std::optional<std::uint64_t> GroupOomKills::read() const {
+  return find_line_number(read_again(file_), "oom_kill");
 }
 
 std::optional<ContainerMemory> ContainerReader::read() const {

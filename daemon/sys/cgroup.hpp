@@ -1,5 +1,6 @@
-// Control groups of both versions, as far as they say two things: that somebody froze a process, and how much memory
-// the container has that we are in. cgroups(7), cgroup_namespaces(7), Documentation/admin-guide/cgroup-v1 and -v2.
+// Control groups of both versions, as far as they say three things: that somebody froze a process, how much memory the
+// container has that we are in, and how often the kernel has killed for want of it. cgroups(7), cgroup_namespaces(7),
+// Documentation/admin-guide/cgroup-v1 and -v2.
 //
 // Which folder is a process's? /proc/PID/cgroup names it by a path in the hierarchy, and that hierarchy may be mounted
 // anywhere, as a whole or from some folder of it on (a container's bind mount), seen from a cgroup namespace or not. So
@@ -59,6 +60,20 @@ class ContainerReader {
   std::vector<Level> levels_;  ///< innermost first
 };
 
+/// How many processes the kernel's OOM killer has ended of our own memory group, and in the second version of those
+/// below it, whoever's limit it was for. Others on the machine are not in it, and it is read in a tenth of the time
+/// that /proc/vmstat takes.
+class GroupOomKills {
+ public:
+  [[nodiscard]] bool is_open() const { return static_cast<bool>(file_); }
+  /// Nothing: the group is gone.
+  [[nodiscard]] std::optional<std::uint64_t> read() const;
+
+ private:
+  friend class Cgroups;
+  Fd file_;
+};
+
 class Cgroups {
  public:
   /// `root` stands before every path, for a fixture tree; empty: the machine's own.
@@ -68,6 +83,8 @@ class Cgroups {
   [[nodiscard]] std::string frozen_by(pid_t pid) const;
 
   [[nodiscard]] ContainerReader open_container() const;
+  /// Not open: we are in no such group, in one that cannot be seen, or the kernel is older than 4.13.
+  [[nodiscard]] GroupOomKills open_oom_kills() const;
 
  private:
   /// A group's folder, and the length of the mount point at its front: what is above belongs to no hierarchy.

@@ -113,6 +113,27 @@ def test_the_soft_line_is_an_event_and_no_more(nest):
     assert daemon.ctl("status")[0] == 0, "an event is not unwell"
 
 
+def test_who_the_kernel_kills_for_want_of_memory_is_told_apart_and_started_again(nest):
+    group = LimitedGroup(nest, LIMIT)
+    script = 'if mkdir "$1" 2>/dev/null; then exec "$2" --rate 0 --start 900; else exec "$2" --rate 0 --start 10; fi'
+    daemon = nest.daemon('[services.full]\nrestart = "always"\nbackoff = { first = "10ms" }\noom_score_adj = 1000\n'
+                         f'command = ["sh", "-c", \'{script}\', "sh", "{nest.tmp}/ran", "@programs/leaker"]\n'
+                         '[services.other]\ncommand = ["@programs/leaker", "--rate", "0", "--start", "10"]\n',
+                         prefix=group.prefix())
+    daemon.wait(lambda: daemon.service("full")["run"] == 2 and daemon.service("full")["state"] == "ready", what="the next run")
+    last = daemon.service("full")["last_exit"]
+    assert (last["kind"], last["signal"]) == ("oom_killed", signal.SIGKILL), daemon.report()
+    assert "was killed by the kernel for want of memory" in daemon.log_text()
+    # SIGKILL from somebody else is not the kernel's, though there was an OOM kill before; a death may explain itself by
+    # one of the last two seconds.
+    mark = daemon.status()["daemon"]["uptime_seconds"]
+    daemon.wait(lambda: daemon.status()["daemon"]["uptime_seconds"] > mark + 3, what="three seconds")
+    os.kill(daemon.service("other")["pid"], signal.SIGKILL)
+    daemon.wait(lambda: daemon.service("other")["run"] == 2, what="its next run")
+    last = daemon.service("other")["last_exit"]
+    assert (last["kind"], last["signal"]) == ("signaled", signal.SIGKILL)
+
+
 def test_observe_says_what_it_would_do(nest):
     group = LimitedGroup(nest, LIMIT)
     daemon = entrypoint(nest, group, *filler(nest), args=["--observe"])

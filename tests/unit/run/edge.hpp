@@ -65,10 +65,12 @@ inline sigset_t sigchld_only() {
 
 class Edge {
  public:
-  explicit Edge(Sources with = {}, sys::ProcFs where = sys::ProcFs())
+  explicit Edge(Sources with = {}, sys::ProcFs where = sys::ProcFs(), sys::GroupOomKills group_kills = {})
       : proc(std::move(where)),
         sources(with),
-        members(loop, proc, with, [this](core::Event event) { events.push_back(std::move(event)); }) {
+        members(
+            loop, proc, with, [this](core::Event event) { events.push_back(std::move(event)); },
+            std::move(group_kills)) {
     EXPECT_EQ(::prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
     const sigset_t only = sigchld_only();
     ::sigprocmask(SIG_BLOCK, &only, nullptr);

@@ -258,6 +258,50 @@ TEST(Members, KillByAnotherIsAnOomKillWhenTheCounterRose) {
   EXPECT_EQ(edge.wait_for<ProcessEnded>(asked, "the end").exit->kind, ExitKind::signaled);
 }
 
+/// A machine whose kernel counts, and on it a group of the second version that is ours.
+class OomCounters {
+ public:
+  OomCounters() {
+    tree_.write("proc/self/mountinfo", "26 25 0:23 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+    tree_.write("proc/self/cgroup", "0::/ours\n");
+    of_machine(5);
+    of_group("oom_kill 5\n");
+  }
+  void of_machine(int kills) { tree_.write("proc/vmstat", "oom_kill " + std::to_string(kills) + "\n"); }
+  void of_group(std::string_view text) { tree_.write("sys/fs/cgroup/ours/memory.events", text); }
+  [[nodiscard]] sys::ProcFs proc() const { return sys::ProcFs(tree_ / "proc"); }
+  [[nodiscard]] sys::GroupOomKills group() const { return sys::Cgroups(tree_.path()).open_oom_kills(); }
+
+ private:
+  ScratchFolder tree_;
+};
+
+ExitKind kind_of_a_kill(Edge& edge, const std::function<void()>& before) {
+  const auto child = edge.add_child([] {
+    wait_for_ever();
+    return 0;
+  });
+  before();
+  EXPECT_EQ(::kill(child.pid, SIGKILL), 0);
+  return edge.wait_for<ProcessEnded>(child, "the end").exit->kind;
+}
+
+TEST(Members, AnOomKillOfAnotherGroupIsNotOurs) {
+  OomCounters counters;
+  Edge edge({}, counters.proc(), counters.group());
+  EXPECT_EQ(kind_of_a_kill(edge, [&] { counters.of_machine(6); }), ExitKind::signaled);
+  EXPECT_EQ(kind_of_a_kill(edge, [&] { counters.of_group("oom_kill 6\n"); }), ExitKind::oom_killed);
+}
+
+TEST(Members, WhenTheirGroupIsGoneTheMachinesOomKillsCount) {
+  OomCounters counters;
+  Edge edge({}, counters.proc(), counters.group());
+  counters.of_group("");
+  EXPECT_EQ(kind_of_a_kill(edge, [&] { counters.of_machine(9); }), ExitKind::signaled)
+      << "not compared with the group's";
+  EXPECT_EQ(kind_of_a_kill(edge, [&] { counters.of_machine(10); }), ExitKind::oom_killed);
+}
+
 TEST(Members, OurOwnKillIsNoOomKillThoughTheCounterRose) {
   const ScratchFolder proc;
   proc.write("vmstat", "oom_kill 5\n");

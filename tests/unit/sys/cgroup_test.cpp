@@ -188,6 +188,37 @@ TEST_F(CgroupTree, ACacheThatGrewSinceTheUsageWasReadIsNoHugeNumber) {
   EXPECT_EQ(cgroups.open_container().read()->used, 0U);
 }
 
+TEST_F(CgroupTree, OomKillsAreThoseOfOurOwnGroup) {
+  mounts(unified_mounts);
+  groups("0::/app.slice/a\n");
+  tree.write("sys/fs/cgroup/app.slice/memory.events", "oom_kill 40\n");
+  tree.write("sys/fs/cgroup/app.slice/a/memory.events", "low 0\nmax 7\noom 2\noom_kill 3\noom_group_kill 0\n");
+  const GroupOomKills kills = cgroups.open_oom_kills();
+  EXPECT_EQ(kills.read(), 3U);
+  tree.write("sys/fs/cgroup/app.slice/a/memory.events", "oom_kill 4\n");
+  EXPECT_EQ(kills.read(), 4U) << "through the same descriptor";
+  tree.write("sys/fs/cgroup/app.slice/a/memory.events", "");
+  EXPECT_FALSE(kills.read());
+}
+
+TEST_F(CgroupTree, OomKillsOfTheFirstVersionStandBesideItsSwitch) {
+  mounts(hybrid_mounts);
+  groups("8:memory:/docker/12ab\n0::/\n");
+  tree.write("sys/fs/cgroup/memory/docker/12ab/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n");
+  EXPECT_EQ(cgroups.open_oom_kills().read(), 2U);
+}
+
+TEST_F(CgroupTree, OomKillsAreNotCountedByWhatMayBeAnothersGroupOrAnOldKernels) {
+  mounts("35 31 0:32 /12ab /sys/fs/cgroup ro,relatime - cgroup2 cgroup rw\n");
+  groups("0::/elsewhere\n");
+  tree.write("sys/fs/cgroup/memory.events", "oom_kill 3\n");
+  EXPECT_FALSE(cgroups.open_oom_kills().is_open()) << "by the mount alone";
+  mounts(hybrid_mounts);
+  groups("8:memory:/a\n");
+  tree.write("sys/fs/cgroup/memory/a/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\n");
+  EXPECT_FALSE(cgroups.open_oom_kills().is_open());
+}
+
 TEST_F(CgroupTree, AFrozenGroupOfTheFirstVersionIsNamed) {
   mounts(hybrid_mounts);
   groups("6:freezer:/jobs/a\n0::/\n", "7");
