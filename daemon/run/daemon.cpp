@@ -117,6 +117,9 @@ int Daemon::run() {
   if (!plan_->entrypoint) machine.session = ::getsid(0);
   machine.statm_bound = Bytes{statm_.per_process + statm_.per_thread};
   world_ = core::make_world(plan_, machine, now());
+  members_.when_ends_are_told([this] {
+    if (!queue_.empty()) turn();
+  });
   if (!listen()) return another_daemon;
   note(core::Level::info,
        "plimsolld " PLIMSOLL_VERSION " '" + plan_->daemon.name + "', pid " + std::to_string(::getpid()) + ", mode " +

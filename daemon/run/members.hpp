@@ -86,6 +86,9 @@ class Members {
   /// back to statm where that cannot be read (then Sample::exact is false).
   std::vector<core::Sample> read_memory(const std::vector<core::ProcessId>& of, bool peak, bool exact);
 
+  /// Called when the loop has told of all that ended together: who waits for a replacement need not wait for what else
+  /// the loop has to do.
+  void when_ends_are_told(std::function<void()> act) { ends_.when_told(std::move(act)); }
   /// Tells of every end that can be seen now. The loop calls it; so does who must not be ahead of it (a census that
   /// shows children of a process which has just died).
   void take_ends();

@@ -16,7 +16,10 @@ bool WatchSet::open() {
   epoll_ = sys::Fd(::epoll_create1(EPOLL_CLOEXEC));
   if (!epoll_) return false;
   watch_ = std::make_unique<Watch>(loop_, epoll_.get());
-  watch_->on_readable([this] { take(); });
+  watch_->on_readable([this] {
+    take();
+    if (told_) told_();
+  });
   return true;
 }
 

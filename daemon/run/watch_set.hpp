@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <utility>
 
 #include "daemon/run/loop.hpp"
 #include "daemon/sys/fd.hpp"
@@ -20,6 +21,8 @@ class WatchSet {
   /// `readable` is called for each that has something to read, or an end to be seen, for as long as it has. It may add
   /// and remove; what was removed may still be told of once, when it was readable at the same time.
   WatchSet(Loop& loop, std::function<void(Key)> readable);
+  /// Called when the loop has told of all that were readable together; not by take().
+  void when_told(std::function<void()> act) { told_ = std::move(act); }
 
   /// The descriptor is lent until remove().
   sys::error_code add(int fd, Key key);
@@ -33,6 +36,7 @@ class WatchSet {
 
   Loop& loop_;
   std::function<void(Key)> readable_;
+  std::function<void()> told_;
   sys::Fd epoll_;
   std::unique_ptr<Watch> watch_;  // behind the set: it lends it
 };

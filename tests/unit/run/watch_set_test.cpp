@@ -60,6 +60,26 @@ TEST(WatchSet, MayBeChangedWhileItTells) {
   EXPECT_EQ(told, (std::vector<WatchSet::Key>{1, 2}));
 }
 
+TEST(WatchSet, SaysOnceWhenAllThatWereReadableTogetherAreToldOf) {
+  Edge edge;
+  Pipe one;
+  Pipe other;
+  std::size_t told = 0;
+  std::vector<std::size_t> said;
+  WatchSet set(edge.loop, [&](WatchSet::Key) { ++told; });
+  set.when_told([&] { said.push_back(told); });
+  one.tell(7);
+  other.tell(7);
+  ASSERT_FALSE(set.add(one.read_end.get(), 1));
+  ASSERT_FALSE(set.add(other.read_end.get(), 2));
+  set.take();
+  EXPECT_EQ(told, 2U);
+  EXPECT_TRUE(said.empty()) << "who takes by himself knows when it is over";
+  edge.until([&] { return said.size() >= 2; }, "the loop to have told twice");
+  said.resize(2);
+  EXPECT_EQ(said, (std::vector<std::size_t>{4, 6}));
+}
+
 TEST(WatchSet, WhatCannotBeWatchedIsSaid) {
   Edge edge;
   WatchSet set(edge.loop, [](WatchSet::Key) {});
