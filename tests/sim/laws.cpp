@@ -320,7 +320,7 @@ void Laws::after(const World& world, const Event& event, const Effects& effects,
     if (const auto* send = std::get_if<SignalLeftover>(&effect)) check_leftover(*send);
     if (const auto* call = std::get_if<CallHook>(&effect)) check_hook(world, *call, event);
     if (const auto* cancel = std::get_if<CancelHook>(&effect)) cancel_hook(cancel->id);
-    if (const auto* ask = std::get_if<AskProbe>(&effect)) take_question(*ask);
+    if (const auto* ask = std::get_if<AskProbe>(&effect)) take_question(world, *ask);
     if (const auto* read = std::get_if<ReadMemory>(&effect)) take_question(*read);
     if (const auto* look = std::get_if<LookAtEvidence>(&effect)) take_question(*look);
     if (const auto* answer = std::get_if<Answer>(&effect)) check_answer(*answer);

@@ -244,7 +244,7 @@ class Laws {
   // laws_answers.cpp
   void check_hook(const core::World& world, const core::CallHook& call, const core::Event& event);
   void cancel_hook(core::HookId id);
-  void take_question(const core::AskProbe& ask);
+  void take_question(const core::World& world, const core::AskProbe& ask);
   void take_answer(const core::ProbeAnswered& answer);
   void cancel_question(core::ProbeId id);
   void note_answer(const About& about, bool passed);

@@ -24,6 +24,14 @@ bool of_cycle(const World& world, const Entry& entry) {
   return std::any_of(cycles.begin(), cycles.end(), [](const CycleClock& clock) { return clock.due; });
 }
 
+/// Services and engines are asked at ports of their own (plans.cpp). What the target runs does not tell the one from
+/// the other: the app process, whom a service's question names, may run an engine's program, as one that no rule
+/// matches or as the only one behind a wrapper.
+bool asks_engine(const Service& service, const Probe& how) {
+  return std::any_of(service.engines.begin(), service.engines.end(),
+                     [&](const EngineRule& rule) { return rule.live && rule.live->how == how; });
+}
+
 }  // namespace
 
 void Laws::check_hook(const World& world, const CallHook& call, const Event& event) {
@@ -57,9 +65,9 @@ void Laws::cancel_hook(HookId id) {
   }
 }
 
-void Laws::take_question(const AskProbe& ask) {
-  const SimProcess* target = kernel_.find(ask.target);
-  const bool of_engine = target != nullptr && !target->rule.empty() && !is_main(*target);
+void Laws::take_question(const World& world, const AskProbe& ask) {
+  const Service* service = plan_of(world, ask.service);
+  const bool of_engine = service != nullptr && asks_engine(*service, ask.how);
   questions_[ask.id] = {ask.service, of_engine ? ask.target : nobody};
 }
 

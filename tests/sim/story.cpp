@@ -41,6 +41,9 @@ struct Incoming {
   std::string operator()(const HookAnswered& one) const {
     return " " + std::to_string(one.hook) + " result " + std::to_string(static_cast<int>(one.result));
   }
+  std::string operator()(const ProbeAnswered& one) const {
+    return " " + std::to_string(one.probe) + (!one.asked ? " could not be put" : one.passed ? " passed" : " failed");
+  }
   std::string operator()(const EvidenceLookedAt& one) const {
     return of(one.engine) + (one.connected ? " used by" + of(*one.connected) : " unused");
   }
@@ -76,6 +79,8 @@ struct Outgoing {
   std::string operator()(const Answer& one) const {
     return "answer " + std::to_string(one.command) + ": " + std::to_string(one.status) + " " + one.message;
   }
+  std::string operator()(const AskProbe& one) const { return "ask " + std::to_string(one.id) + " of" + of(one.target); }
+  std::string operator()(const CancelProbe& one) const { return "cancel question " + std::to_string(one.id); }
   std::string operator()(const Quit& one) const { return "quit " + std::to_string(one.code); }
   template <class T>
   std::string operator()(const T&) const {
