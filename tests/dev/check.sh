@@ -18,15 +18,18 @@ list_scripts() {
 
 check_format() { list_sources | xargs -r -d '\n' clang-format-14 --dry-run -Werror; }
 
+check_python() { list_files '*.py' | xargs -r -d '\n' pyflakes3; }
+
 check_scripts() { list_scripts | xargs -r -d '\n' shellcheck -x; }
 
 check() {
   local part failed=()
   want_check
-  for part in format scripts warnings tidy rules; do
+  for part in format python scripts warnings tidy rules; do
     say "check: $part"
     case $part in
       format) check_format ;;
+      python) check_python ;;
       scripts) check_scripts ;;
       warnings) build release ;; # every preset has -Werror
       tidy) /usr/bin/python3 tests/rules/tidy.py --build build --jobs "${jobs:?}" ;;

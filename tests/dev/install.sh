@@ -70,6 +70,7 @@ want_check() {
   want_command clang-format-14 clang-format-14
   want_command clang-tidy-14 clang-tidy-14
   want_command shellcheck shellcheck
+  want_command pyflakes3 pyflakes3
   want_command git git
   want_python
   install_missing

@@ -1,7 +1,9 @@
 import pytest
 
 from cycling import LongRun
-from harness import FIGURES, nest  # noqa: F401  (the fixture)
+from harness import FIGURES, nest
+
+__all__ = ["nest"]  # the fixture
 
 LONG = "test_twenty_rounds_every_ten_seconds_stay_on_their_grid"
 

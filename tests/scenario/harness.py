@@ -20,11 +20,15 @@ import uuid
 import pytest
 
 from daemon import (BIN, FIGURES, PLIMSOLLCTL, PLIMSOLLD, PROGRAMS, PYTHON, ROOT, SANITIZER, SLOW, CtlFailed, Daemon,
-                    # noqa: F401
                     UnixConnection, clean_environment, figure, wait_until)
-from processes import (MARKER, alive, arguments, carriers, carries, children_of, cpu_seconds, descriptors,
-                       engine_port,  # noqa: F401
-                       is_zombie, kill_carrier, own_bytes, parent_of, rss_bytes, start_ticks, stat_fields)
+from processes import (MARKER, alive, arguments, carriers, carries, children_of, cpu_seconds, descriptors, engine_port, is_zombie,
+                       kill_carrier, own_bytes, parent_of, rss_bytes, start_ticks, stat_fields)
+
+__all__ = ["BIN", "FIGURES", "PLIMSOLLCTL", "PLIMSOLLD", "PROGRAMS", "PYTHON", "ROOT", "SANITIZER", "SLOW", "CtlFailed", "Daemon",
+           "UnixConnection", "clean_environment", "figure", "wait_until",
+           "MARKER", "alive", "arguments", "carriers", "carries", "children_of", "cpu_seconds", "descriptors", "engine_port",
+           "is_zombie", "kill_carrier", "own_bytes", "parent_of", "rss_bytes", "start_ticks", "stat_fields",
+           "Nest", "nest"]
 
 
 class Nest:

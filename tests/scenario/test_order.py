@@ -171,10 +171,10 @@ stop = { grace = "200ms" }
 
 
 def test_after_orders_the_start_and_the_stop(nest):
-    daemon = nest.daemon(f"""
+    daemon = nest.daemon("""
 [services.first]
 command = ["sh", "-c", "trap 'echo first >> @tmp/stops; exit 0' TERM; touch @tmp/armed; while :; do sleep 0.02; done"]
-ready = {{ exec = ["test", "-e", "@tmp/up"], interval = "20ms" }}
+ready = { exec = ["test", "-e", "@tmp/up"], interval = "20ms" }
 [services.second]
 command = ["sh", "-c", "trap 'sleep 0.3; echo second >> @tmp/stops; exit 0' TERM; touch @tmp/armed2; while :; do sleep 0.02; done"]
 after = ["first"]

@@ -86,7 +86,7 @@ def all_signals_ignored():
 
 @pytest.mark.parametrize("times", [1, 3], ids=["the first run", "later ones"])
 def test_no_signal_is_ignored_or_blocked_though_the_daemon_was_started_so(nest, times):
-    looks = f'[services.one]\ncommand = ["/bin/grep", "^Sig", "/proc/self/status"]\nkind = "task"\n'
+    looks = '[services.one]\ncommand = ["/bin/grep", "^Sig", "/proc/self/status"]\nkind = "task"\n'
     daemon = nest.daemon(looks, preexec_fn=all_signals_ignored)
     for run in range(1, times + 1):
         if run > 1:
