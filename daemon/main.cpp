@@ -82,7 +82,7 @@ int run(std::shared_ptr<const plimsoll::Plan> plan, plimsoll::run::Options optio
   }
   plimsoll::sys::give_back_program_pages();  // most of what ran so far never runs again
   return plimsoll::sys::on_second_thread([&] {
-    // Never destroyed, and led to until the end, so that it is no leak: six descriptors a service are closed by the
+    // Never destroyed, and led to until the end, so that it is no leak: four descriptors a service are closed by the
     // kernel in one go when the process ends, and nobody waits for each of them.
     static plimsoll::run::Daemon* daemon = nullptr;
     daemon = new plimsoll::run::Daemon(plan, std::move(options));

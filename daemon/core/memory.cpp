@@ -260,8 +260,9 @@ void read_tree(Turn& turn, const std::string& service, ReadMemory& into) {
 }
 
 /// Beyond what the readings themselves have shown. One that we have just spawned has had no time for another.
-bool wants_peak(const Process& process) {
-  return process.memory.fast || (!process.memory.sampled && process.provenance != Provenance::spawned);
+bool wants_peak(const Process& process, Steady now) {
+  const bool is_new = process.provenance == Provenance::spawned && now - process.born < std::chrono::seconds{1};
+  return process.memory.fast || (!process.memory.sampled && !is_new);
 }
 
 }  // namespace
@@ -275,7 +276,7 @@ void settle_memory(Turn& turn) {
   for (const ProcessId& id : due_readings(turn)) {
     Process& process = *find_process(turn.world, id);
     process.memory.asked = true;
-    (wants_peak(process) ? with_peak : plain).of.push_back(id);
+    (wants_peak(process, turn.now.steady) ? with_peak : plain).of.push_back(id);
   }
   for (const std::string& service : turn.touched) read_tree(turn, service, plain);
   if (!plain.of.empty()) turn.emit(std::move(plain));

@@ -26,8 +26,8 @@ class RecentMap {
   RecentMap(const RecentMap& other) : all_(other.all_) {}
   RecentMap(RecentMap&& other) noexcept : all_(std::move(other.all_)) { other.recent_.reset(); }
   RecentMap& operator=(const RecentMap& other) {
-    all_ = other.all_;
     recent_.reset();
+    all_ = other.all_;
     return *this;
   }
   RecentMap& operator=(RecentMap&& other) noexcept {

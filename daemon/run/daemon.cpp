@@ -69,7 +69,11 @@ Daemon::Daemon(std::shared_ptr<const Plan> plan, Options options)
       deadline_(loop_),
       census_alarm_(loop_),
       watchdog_(loop_),
-      listen_alarm_(loop_) {}
+      listen_alarm_(loop_) {
+  members_.when_ends_are_told([this] {
+    if (!queue_.empty() && !rest_posted_) turn();
+  });
+}
 
 Daemon::~Daemon() = default;
 
@@ -117,9 +121,6 @@ int Daemon::run() {
   if (!plan_->entrypoint) machine.session = ::getsid(0);
   machine.statm_bound = Bytes{statm_.per_process + statm_.per_thread};
   world_ = core::make_world(plan_, machine, now());
-  members_.when_ends_are_told([this] {
-    if (!queue_.empty()) turn();
-  });
   if (!listen()) return another_daemon;
   note(core::Level::info,
        "plimsolld " PLIMSOLL_VERSION " '" + plan_->daemon.name + "', pid " + std::to_string(::getpid()) + ", mode " +

@@ -95,8 +95,8 @@ sys::error_code Members::send_signal(core::ProcessId id, int signal) {
   Member* const found = table_.find(id);
   if (found == nullptr) return sys::error_of(ESRCH);
   Member& member = *found;
-  // A zombie would take SIGKILL without effect, and then it would be said that we killed it.
-  if (member.ended || (signal == SIGKILL && sys::has_ended(member.pidfd))) return sys::error_of(ESRCH);
+  // A zombie would take the signal without effect, and then it would be said that we killed it.
+  if (member.ended || sys::has_ended(member.pidfd)) return sys::error_of(ESRCH);
   // The pidfd of our own fork came with it.
   if (!member.checked_ && !member.own_child) {
     const auto stat = proc_.stat(id.pid);

@@ -79,15 +79,14 @@ class Members {
   /// Whether note_fork_told() was called for the last one that was added as our own fork.
   [[nodiscard]] bool is_last_spawn_told() const { return last_spawn_told_; }
 
-  /// ESRCH: not recorded, known to be dead (SIGKILL: or dead by now), or, before the first signal, not the process that
-  /// was recorded.
+  /// ESRCH: not recorded, dead, or (before the first signal) not the process that was recorded.
   sys::error_code send_signal(core::ProcessId id, int signal);
   /// Reads through held descriptors. Who is dead or not recorded is left out. `exact` is by smaps_rollup and falls
   /// back to statm where that cannot be read (then Sample::exact is false).
   std::vector<core::Sample> read_memory(const std::vector<core::ProcessId>& of, bool peak, bool exact);
 
-  /// Called when the loop has told of all that ended together: who waits for a replacement need not wait for what else
-  /// the loop has to do.
+  /// Called when the loop has told of those that ended together, 256 at most: who waits for a replacement need not wait
+  /// for what else the loop has to do.
   void when_ends_are_told(std::function<void()> act) { ends_.when_told(std::move(act)); }
   /// Tells of every end that can be seen now. The loop calls it; so does who must not be ahead of it (a census that
   /// shows children of a process which has just died).

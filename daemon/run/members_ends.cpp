@@ -211,7 +211,7 @@ void Members::count_oom_kills() {
   if (!group_kills_.is_open()) return note_oom_kills(read_vmstat().oom_kills);
   const auto kills = group_kills_.read();
   if (kills) return note_oom_kills(kills);
-  // Our group is gone. Another count has nothing to do with what was noted of this one.
+  // Our group is gone, or cannot be read. Another count has nothing to do with what was noted of this one.
   group_kills_ = {};
   oom_kills_.reset();
   note_oom_kills(read_vmstat().oom_kills);
@@ -226,7 +226,7 @@ void Members::note_oom_kills(std::optional<std::uint64_t> kills) {
 
 std::optional<std::uint64_t> Members::count_page_faults() {
   const sys::VmStat found = read_vmstat();
-  if (!group_kills_.is_open()) note_oom_kills(found.oom_kills);
+  group_kills_.is_open() ? watch_oom_counter() : note_oom_kills(found.oom_kills);
   return found.faulted_pages;
 }
 

@@ -21,7 +21,7 @@ class WatchSet {
   /// `readable` is called for each that has something to read, or an end to be seen, for as long as it has. It may add
   /// and remove; what was removed may still be told of once, when it was readable at the same time.
   WatchSet(Loop& loop, std::function<void(Key)> readable);
-  /// Called when the loop has told of all that were readable together; not by take().
+  /// Called when the loop has told of those that were readable together, 256 at most; not by take().
   void when_told(std::function<void()> act) { told_ = std::move(act); }
 
   /// The descriptor is lent until remove().

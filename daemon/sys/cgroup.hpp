@@ -83,7 +83,7 @@ class Cgroups {
   [[nodiscard]] std::string frozen_by(pid_t pid) const;
 
   [[nodiscard]] ContainerReader open_container() const;
-  /// Not open: we are in no such group, in one that cannot be seen, or the kernel is older than 4.13.
+  /// Not open: we are in no such group, or which one cannot be seen for certain.
   [[nodiscard]] GroupOomKills open_oom_kills() const;
 
  private:

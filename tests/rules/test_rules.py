@@ -213,6 +213,8 @@ def test_a_python_import_of_what_is_gone_is_found(tmp_path: Path) -> None:
     assert check(tmp_path, "python") == []
     (tmp_path / "tests/real/test_b.py").write_text("\ndef inside():\n    from harness import HELD, gone\n")
     assert check(tmp_path, "python") == ["tests/real/test_b.py:3: tests/scenario/harness.py has no 'gone'"]
+    (tmp_path / "tests/real/test_b.py").write_text("import os.path, harnes\nfrom pytest import raises\n")
+    assert check(tmp_path, "python") == ["tests/real/test_b.py:1: there is no module 'harnes'"]
 
 
 @pytest.mark.parametrize("text", ["// TO" "DO: later", "// FIX" "ME", "see ../sha" "red/design.md", "/wo" "rk/here", "https:" "//mirror.lan.net/x"])

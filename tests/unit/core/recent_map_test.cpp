@@ -36,7 +36,8 @@ class Twins {
  private:
   void erase(const std::string& key) {
     (void)tried_.find(std::to_string(random_() % 8));  // which may be that one, its neighbour, or another
-    if (const auto found = tried_.find(key); found != tried_.end()) tried_.erase(found);
+    const auto found = random_() % 2 == 0 ? tried_.find(key) : tried_.end();
+    found != tried_.end() ? (void)tried_.erase(found) : tried_.erase(key);
     plain_.erase(key);
   }
   /// What was found in the one that is written over is not there any more.
@@ -59,6 +60,10 @@ class Twins {
       const auto found = tried_.find(key);
       ASSERT_EQ(found == tried_.end(), expected == plain_.end()) << key;
       ASSERT_EQ(tried_.contains(key), expected != plain_.end()) << key;
+      const auto next = plain_.lower_bound(key);
+      const auto found_next = tried_.lower_bound(key);
+      ASSERT_EQ(found_next == tried_.end(), next == plain_.end()) << key;
+      ASSERT_TRUE(next == plain_.end() || found_next->first == next->first) << key;
       if (expected == plain_.end()) continue;
       ASSERT_EQ(found->first, key);
       ASSERT_EQ(found->second, expected->second);

@@ -15,6 +15,7 @@ namespace {
 using core::ExitKind;
 using core::ExitRead;
 using core::ProcessEnded;
+using core::ProcessId;
 using core::ProcessReaped;
 
 bool is_zombie(pid_t pid) {
@@ -276,13 +277,16 @@ class OomCounters {
   ScratchFolder tree_;
 };
 
-ExitKind kind_of_a_kill(Edge& edge, const std::function<void()>& before) {
+ExitKind kind_of_a_kill(
+    Edge& edge, const std::function<void()>& before,
+    const std::function<void(const ProcessId&)>& after = [](const ProcessId&) {}) {
   const auto child = edge.add_child([] {
     wait_for_ever();
     return 0;
   });
   before();
   EXPECT_EQ(::kill(child.pid, SIGKILL), 0);
+  after(child);
   return edge.wait_for<ProcessEnded>(child, "the end").exit->kind;
 }
 
@@ -291,6 +295,22 @@ TEST(Members, AnOomKillOfAnotherGroupIsNotOurs) {
   Edge edge({}, counters.proc(), counters.group());
   EXPECT_EQ(kind_of_a_kill(edge, [&] { counters.of_machine(6); }), ExitKind::signaled);
   EXPECT_EQ(kind_of_a_kill(edge, [&] { counters.of_group("oom_kill 6\n"); }), ExitKind::oom_killed);
+}
+
+TEST(Members, AKillThatComesTooLateIsNotOurs) {
+  OomCounters counters;
+  Edge edge({}, counters.proc(), counters.group());
+  const auto kind = kind_of_a_kill(
+      edge, [] {},
+      [&](const ProcessId& id) {
+        counters.of_group("oom_kill 6\n");
+        siginfo_t info{};
+        ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(id.pid), &info, WEXITED | WNOWAIT), 0)
+            << "nobody has told of it yet";
+        EXPECT_EQ(edge.members.send_signal(id, SIGKILL).value(), ESRCH);
+        EXPECT_EQ(edge.members.send_signal(id, SIGUSR1).value(), ESRCH);
+      });
+  EXPECT_EQ(kind, ExitKind::oom_killed);
 }
 
 TEST(Members, WhenTheirGroupIsGoneTheMachinesOomKillsCount) {
