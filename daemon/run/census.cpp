@@ -31,7 +31,7 @@ core::Looked Census::look() {
   unwatchable_ = false;
   trouble_.clear();
   must_look_ = false;
-  members_.watch_oom_counter();
+  members_.counts().watch();
   take_news(looked);
   const bool same = nothing_was_forked();
   const bool listed = same || walk(looked);

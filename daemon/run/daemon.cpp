@@ -356,7 +356,7 @@ Duration Daemon::census_interval() const {
 
 void Daemon::tick_census() {
   census_alarm_.set_after(census_interval(), [this] { tick_census(); });
-  members_.watch_oom_counter();
+  members_.counts().watch();
   trim_heap();
   look_at_memory();
   want_look();

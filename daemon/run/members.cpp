@@ -29,9 +29,7 @@ Members::Members(Loop& loop, sys::ProcFs proc, Sources sources, Dispatch dispatc
       alarm_(loop),
       sweep_alarm_(loop),
       here_(std::make_shared<bool>(true)),
-      group_kills_(std::move(group_kills)) {
-  watch_oom_counter();
-}
+      counts_(proc_, std::move(group_kills)) {}
 
 Members::~Members() = default;
 

@@ -24,10 +24,10 @@
 #include "daemon/core/ids.hpp"
 #include "daemon/run/by_id.hpp"
 #include "daemon/run/dispatch.hpp"
+#include "daemon/run/kernel_counts.hpp"
 #include "daemon/run/loop.hpp"
 #include "daemon/run/sources.hpp"
 #include "daemon/run/watch_set.hpp"
-#include "daemon/sys/cgroup.hpp"
 #include "daemon/sys/pidfd.hpp"
 #include "daemon/sys/procfs.hpp"
 
@@ -98,11 +98,7 @@ class Members {
   void sweep();
   /// Dead children that nobody had recorded, reaped so far.
   [[nodiscard]] std::uint64_t reaped_unrecorded() const { return reaped_unrecorded_; }
-  /// Notes the kernel's count of OOM kills, so that a rise long ago explains no death of today. At most one reading a
-  /// second.
-  void watch_oom_counter();
-  /// Of the whole machine, in small pages. Where our group does not count OOM kills, the same reading tells of them.
-  std::optional<std::uint64_t> count_page_faults();
+  [[nodiscard]] KernelCounts& counts() { return counts_; }
 
   /// A process of our own that is no member (an exec hook): reaped here too. `on_end` comes once, in a later turn.
   void add_helper(pid_t pid, sys::Fd pidfd, std::function<void(sys::WaitStatus)> on_end);
@@ -143,9 +139,6 @@ class Members {
   bool sweep_one(pid_t pid);
   void end_helper(pid_t pid);
   core::Exit to_exit(const Member& member, const sys::WaitStatus& status);
-  void count_oom_kills();
-  void note_oom_kills(std::optional<std::uint64_t> kills);
-  sys::VmStat read_vmstat();
   // members_memory.cpp
   std::optional<std::uint64_t> read_rss(Member& member);
 
@@ -166,11 +159,7 @@ class Members {
   std::uint64_t reaped_unrecorded_ = 0;
   core::ProcessId last_spawned_;
   bool last_spawn_told_ = false;
-  sys::Fd vmstat_;
-  sys::GroupOomKills group_kills_;  ///< not open: those of the whole machine are counted
-  std::optional<std::uint64_t> oom_kills_;
-  Steady oom_read_at_{};
-  std::optional<Steady> oom_rose_at_;
+  KernelCounts counts_;
 };
 
 }  // namespace plimsoll::run

@@ -11,7 +11,6 @@ namespace plimsoll::run {
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::seconds;
 using std::chrono::steady_clock;
 
 constexpr int sweep_per_turn = 256;
@@ -21,9 +20,6 @@ constexpr milliseconds last_quick_pause{100};
 constexpr milliseconds slow_pause{1'000};
 /// An engine is "reaped in time" or "a zombie" by a second: until well after that it is asked often.
 constexpr milliseconds quick_for{2'000};
-constexpr seconds between_oom_readings{1};
-/// A large process is dying for a while after the counter rose.
-constexpr seconds oom_explains_for{2};
 
 WallTime wall_now() {
   return std::chrono::time_point_cast<milliseconds>(std::chrono::system_clock::now());
@@ -198,43 +194,8 @@ core::Exit Members::to_exit(const Member& member, const sys::WaitStatus& status)
   exit.kind = core::ExitKind::signaled;
   exit.signal = status.signal;
   if (status.signal != SIGKILL || member.killed_by_us) return exit;
-  count_oom_kills();
-  if (oom_rose_at_ && steady_clock::now() - *oom_rose_at_ < oom_explains_for) exit.kind = core::ExitKind::oom_killed;
+  if (counts_.oom_killed_lately()) exit.kind = core::ExitKind::oom_killed;
   return exit;
-}
-
-void Members::watch_oom_counter() {
-  if (steady_clock::now() - oom_read_at_ >= between_oom_readings) count_oom_kills();
-}
-
-void Members::count_oom_kills() {
-  if (!group_kills_.is_open()) return note_oom_kills(read_vmstat().oom_kills);
-  const auto kills = group_kills_.read();
-  if (kills) return note_oom_kills(kills);
-  // Our group is gone, or cannot be read. Another count has nothing to do with what was noted of this one.
-  group_kills_ = {};
-  oom_kills_.reset();
-  note_oom_kills(read_vmstat().oom_kills);
-}
-
-void Members::note_oom_kills(std::optional<std::uint64_t> kills) {
-  const auto now = steady_clock::now();
-  if (kills && oom_kills_ && *kills > *oom_kills_) oom_rose_at_ = now;
-  oom_kills_ = kills;
-  oom_read_at_ = now;
-}
-
-std::optional<std::uint64_t> Members::count_page_faults() {
-  const sys::VmStat found = read_vmstat();
-  group_kills_.is_open() ? watch_oom_counter() : note_oom_kills(found.oom_kills);
-  return found.faulted_pages;
-}
-
-sys::VmStat Members::read_vmstat() {
-  if (!vmstat_) {
-    if (auto opened = proc_.open_vmstat()) vmstat_ = std::move(*opened);
-  }
-  return vmstat_ ? sys::read_vmstat(vmstat_) : sys::VmStat{};
 }
 
 }  // namespace plimsoll::run

@@ -79,7 +79,7 @@ void Daemon::perform(const core::ReadMemory& effect) {
 }
 
 void Daemon::perform(const core::CountPageFaults&) {
-  dispatch(core::PageFaultsCounted{members_.count_page_faults()});
+  dispatch(core::PageFaultsCounted{members_.counts().page_faults()});
 }
 
 void Daemon::perform(const core::ReadContainer&) {
