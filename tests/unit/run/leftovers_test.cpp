@@ -17,7 +17,8 @@ namespace {
 
 class LeftoversTest : public ::testing::Test {
  protected:
-  LeftoversTest() : life(*own_life(edge.proc, "test-leftovers")) {}
+  // A name of this run's own: another run of these tests beside it leaves the same things behind.
+  LeftoversTest() : life(*own_life(edge.proc, "test-leftovers-" + std::to_string(::getpid()))) {}
 
   /// Of a daemon of our name that has lived: a process that is dead by now.
   Life dead_life() {
